@@ -1,0 +1,36 @@
+# Everything starts here; each target sets up what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo bench clean
+.SILENT:
+
+bin = .venv/bin
+
+help: ## list the targets
+	sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+
+setup: ## install everything; the commands are in .venv/bin afterwards
+	tools/setup
+
+test: setup lint ## check style and types, run all tests
+	if [ -d tests/lit ]; then $(bin)/lit -q tests/lit; fi
+	$(bin)/python -m pytest
+
+lint: setup
+	$(bin)/ruff check -q .
+	$(bin)/ruff format -q --check .
+	$(bin)/python -m mypy -p mlcomp
+	find cpp_shim -name '*.cpp' -o -name '*.h' | xargs clang-format-19 --dry-run -Werror
+
+format: setup ## put all code into the project's format
+	$(bin)/ruff check -q --fix .
+	$(bin)/ruff format -q .
+	find cpp_shim -name '*.cpp' -o -name '*.h' | xargs clang-format-19 -i
+
+demo: setup ## compile real C for a microcontroller, smaller than clang -Oz, and run it
+	examples/run
+
+bench: setup ## measure what the results in benchmarks/results say
+	benchmarks/run
+
+clean: ## remove all that was built or installed here
+	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

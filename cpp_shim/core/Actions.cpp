@@ -1,0 +1,140 @@
+#include "Actions.h"
+#include "BanTable.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
+
+using namespace llvm;
+
+namespace mlcomp {
+
+static Error invalid(const Twine &Message) { return createStringError(inconvertibleErrorCode(), Message); }
+
+OptionScope::~OptionScope() {
+  for (cl::Option *O : Touched)
+    O->reset();
+}
+
+static std::pair<StringRef, StringRef> splitOption(StringRef Text) { return Text.ltrim('-').split('='); }
+
+Error OptionScope::set(StringRef Text) {
+  auto [Name, Value] = splitOption(Text);
+  auto &Registered = cl::getRegisteredOptions();
+  auto It = Registered.find(Name);
+  if (It == Registered.end())
+    return invalid("LLVM has no option -" + Name);
+  cl::Option *O = It->second;
+  bool Ours = is_contained(Touched, O);
+  if (O->getNumOccurrences() > 0) {
+    if (!Ours)
+      return Error::success();
+    O->reset();
+  }
+  if (!Ours)
+    Touched.push_back(O);
+  if (O->addOccurrence(0, Name, Value))
+    return invalid("LLVM does not accept '" + Text + "'");
+  return Error::success();
+}
+
+/// Why the ban list refuses \p Text, or nothing. `refusal` in actions.py is the same in Python.
+static StringRef banReason(StringRef Text) {
+  auto IsNameCharacter = [](char C) { return isAlnum(C) || C == '-'; };
+  if (isOptionAction(Text)) {
+    StringRef Name = splitOption(Text).first;
+    for (const Ban &B : Bans)
+      if (B.Name.starts_with("-") && B.Name.drop_front() == Name)
+        return B.Reason;
+    return {};
+  }
+  // Names of passes and adaptors with their parameters.
+  SmallVector<std::pair<StringRef, StringRef>, 8> Words;
+  for (StringRef Rest = Text; !Rest.empty();) {
+    StringRef Name = Rest.take_while(IsNameCharacter), Parameters;
+    Rest = Rest.drop_front(std::max<size_t>(Name.size(), 1));
+    if (Name.empty())
+      continue;
+    if (Rest.consume_front("<")) {
+      std::tie(Parameters, Rest) = Rest.split('>');
+    }
+    Words.push_back({Name, Parameters});
+  }
+  for (const auto &[Name, Parameters] : Words)
+    for (const Ban &B : Bans) {
+      if (B.Name != Name)
+        continue;
+      SmallVector<StringRef, 4> Given;
+      Parameters.split(Given, ';');
+      bool Fulfilled = is_contained(Given, B.Needs) ||
+                       any_of(Words, [&](const auto &Word) { return Word.first == B.Needs; });
+      if (B.Needs.empty() || !Fulfilled)
+        return B.Reason;
+    }
+  return {};
+}
+
+Error checkAction(StringRef Text, PassBuilder &PB) {
+  if (StringRef Reason = banReason(Text); !Reason.empty())
+    return invalid("action '" + Text + "' is banned: " + Reason);
+  if (isOptionAction(Text)) {
+    StringRef Name = splitOption(Text).first;
+    if (!cl::getRegisteredOptions().count(Name))
+      return invalid("LLVM has no option -" + Name);
+    return Error::success();
+  }
+  if (Text.consume_front("attr:")) {
+    if ((Text.consume_front("+") || Text.consume_front("-")) &&
+        Attribute::getAttrKindFromName(Text) != Attribute::None)
+      return Error::success();
+    return invalid("LLVM has no function attribute '" + Text + "'");
+  }
+  ModulePassManager MPM;
+  return PB.parsePassPipeline(MPM, Text);
+}
+
+static Error applyAttribute(StringRef Text, Module &M) {
+  bool Add = Text.front() == '+';
+  Attribute::AttrKind Kind = Attribute::getAttrKindFromName(Text.drop_front());
+  if (Kind == Attribute::None || !Attribute::isEnumAttrKind(Kind))
+    return invalid("LLVM has no function attribute '" + Text.drop_front() + "'");
+  for (Function &F : M) {
+    if (F.isDeclaration() || F.hasOptNone())
+      continue;
+    bool Conflicts = Kind == Attribute::NoInline && F.hasFnAttribute(Attribute::AlwaysInline);
+    if (Add && !Conflicts)
+      F.addFnAttr(Kind);
+    else if (!Add)
+      F.removeFnAttr(Kind);
+  }
+  return Error::success();
+}
+
+Error applyAction(StringRef Text, Module &M, const CompilationContext &Ctx, OptionScope &Options) {
+  if (isOptionAction(Text))
+    return Options.set(Text);
+  if (Text.consume_front("attr:")) {
+    if (Error E = applyAttribute(Text, M))
+      return E;
+    Ctx.MAM.invalidate(M, PreservedAnalyses::none());
+    return Error::success();
+  }
+  ModulePassManager MPM;
+  if (Error E = Ctx.PB.parsePassPipeline(MPM, Text))
+    return E;
+  MPM.run(M, Ctx.MAM);
+  return Error::success();
+}
+
+Error applySequence(ArrayRef<std::string> Sequence, Module &M, const CompilationContext &Ctx,
+                    OptionScope &Options) {
+  if (Error E = applyAction("always-inline", M, Ctx, Options))
+    return E;
+  for (const std::string &Text : Sequence)
+    if (Error E = applyAction(Text, M, Ctx, Options))
+      return E;
+  return Error::success();
+}
+
+} // namespace mlcomp

@@ -1,0 +1,53 @@
+//===- Guard.h - trying things in a forked child ---------------------------===//
+//
+// Whatever may crash, hang or change the module beyond repair runs in a forked
+// child. What the child learns comes back as messages through a pipe; what it
+// does to memory, options or the module goes with it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMP_CORE_GUARD_H
+#define MLCOMP_CORE_GUARD_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace llvm {
+class Module;
+}
+
+namespace mlcomp {
+
+/// What a child may use.
+struct Limits {
+  unsigned CpuMilliseconds = 20000;  ///< Until the next restartClock.
+  uint64_t MemoryBytes = 4ull << 30; ///< On top of what the parent has.
+};
+
+enum class ChildEnd { Completed, Crashed, TimedOut, OutOfMemory };
+
+/// The writing end of the pipe to the parent. A message that its sender did
+/// not finish is not received.
+class Channel {
+public:
+  explicit Channel(int Fd) : Fd(Fd) {}
+  void send(llvm::StringRef Message) const;
+
+private:
+  int Fd;
+};
+
+/// Runs \p Body in a child and waits for it. Returns the child's messages in
+/// order; \p End says how it ended.
+llvm::Expected<std::vector<std::string>> runGuarded(llvm::Module &M, const Limits &L, ChildEnd &End,
+                                                    llvm::function_ref<void(const Channel &)> Body);
+
+/// In a child: it may use so much CPU time from now on.
+void restartClock(unsigned CpuMilliseconds);
+
+} // namespace mlcomp
+
+#endif

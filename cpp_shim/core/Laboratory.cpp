@@ -1,0 +1,169 @@
+#include "Search.h"
+#include "UseOrder.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+#include <cstring>
+
+using namespace llvm;
+
+namespace mlcomp {
+
+/// Messages: "begin", then the answer to what was begun.
+static constexpr char BeginTag = '?', AnswerTag = '!';
+static constexpr unsigned MaxWorkers = 32;
+
+std::string Candidate::key() const { return join(Sequence, "\n") + "\t" + join(Options, "\n"); }
+
+/// What the child keeps: the untouched module and the last optimised one.
+struct Laboratory::Worker {
+  const Channel &Out;
+  std::unique_ptr<Module> Pristine;
+  std::unique_ptr<Module> Optimised;
+  Actions OptimisedBy;
+  bool OptimisedValid = false;
+};
+
+Laboratory::Laboratory(Module &M, const CompilationContext &Ctx, StringRef Baseline)
+    : CpuMilliseconds(2000 + M.getInstructionCount() / 4), M(M), Ctx(Ctx), Baseline(Baseline) {}
+
+Laboratory::~Laboratory() = default;
+
+template <typename T> static std::string toBytes(const T &Value) {
+  return std::string(reinterpret_cast<const char *>(&Value), sizeof Value);
+}
+
+template <typename T> static std::optional<T> fromBytes(StringRef Bytes) {
+  T Value;
+  if (Bytes.size() != sizeof Value)
+    return std::nullopt;
+  memcpy(&Value, Bytes.data(), sizeof Value);
+  return Value;
+}
+
+/// The known answer, or in the worker the new one. An answer without bytes is
+/// a failure that was expected and reported, such as an action that LLVM
+/// refuses.
+template <typename T, typename Work>
+std::optional<T> Laboratory::ask(char Tag, const std::string &Key, Work DoWork) {
+  std::string Question = Tag + Key;
+  auto It = Known.find(Question);
+  if (It == Known.end() && W) {
+    restartClock(CpuMilliseconds);
+    W->Out.send(BeginTag + Question);
+    std::optional<T> Answer = DoWork();
+    std::string Bytes = Answer ? toBytes(*Answer) : std::string();
+    W->Out.send(AnswerTag + Bytes);
+    It = Known.emplace(std::move(Question), std::move(Bytes)).first;
+  }
+  return It == Known.end() ? std::nullopt : fromBytes<T>(It->second);
+}
+
+Module *Laboratory::optimised(const Actions &Sequence) {
+  if (W->Optimised && W->OptimisedBy == Sequence)
+    return W->OptimisedValid ? W->Optimised.get() : nullptr;
+  if (W->Optimised)
+    Ctx.MAM.clear(*W->Optimised, W->Optimised->getName());
+  W->Optimised = CloneModule(*W->Pristine);
+  W->OptimisedBy = Sequence;
+  sortUseLists(*W->Optimised);
+  OptionScope Scope;
+  Error E = applySequence(Sequence, *W->Optimised, Ctx, Scope);
+  W->OptimisedValid = !E;
+  consumeError(std::move(E));
+  return W->OptimisedValid ? W->Optimised.get() : nullptr;
+}
+
+std::optional<FeatureVector> Laboratory::featuresAfter(const Actions &Sequence) {
+  return ask<FeatureVector>('F', join(Sequence, "\n"), [&]() -> std::optional<FeatureVector> {
+    if (Module *N = optimised(Sequence))
+      return moduleFeatures(*N, Ctx.MAM);
+    return std::nullopt;
+  });
+}
+
+static std::optional<ObjectSize> sizeOf(Module &M, TargetMachine &TM) {
+  Expected<ObjectSize> Size = measureModule(M, TM);
+  if (Size)
+    return *Size;
+  consumeError(Size.takeError());
+  return std::nullopt;
+}
+
+Outcome Laboratory::measure(const Candidate &C) {
+  std::string Key = C.key();
+  std::optional<ObjectSize> Size = ask<ObjectSize>('S', Key, [&]() -> std::optional<ObjectSize> {
+    OptionScope Scope;
+    if (C.Sequence.empty()) {
+      // Exactly clang's own result: its module, its use lists.
+      if (Error E = applyAction(Baseline, M, Ctx, Scope)) {
+        consumeError(std::move(E));
+        return std::nullopt;
+      }
+      return sizeOf(M, *Ctx.TM);
+    }
+    Module *N = optimised(C.Sequence);
+    if (!N)
+      return std::nullopt;
+    // Options of the sequence stay in force for code generation.
+    for (const Actions *List : {&C.Sequence, &C.Options})
+      for (const std::string &Text : *List)
+        if (isOptionAction(Text))
+          if (Error E = Scope.set(Text)) {
+            consumeError(std::move(E));
+            return std::nullopt;
+          }
+    std::unique_ptr<Module> Copy = CloneModule(*N);
+    sortUseLists(*Copy);
+    return sizeOf(*Copy, *Ctx.TM);
+  });
+  Outcome Result;
+  if (Size) {
+    Result.End = ChildEnd::Completed;
+    Result.Size = *Size;
+  } else if (auto It = Failures.find('S' + Key); It != Failures.end())
+    Result.End = It->second;
+  return Result;
+}
+
+/// Takes in a worker's messages; what it had begun and not answered is a
+/// failure that ended it.
+void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
+  std::string Begun;
+  for (StringRef Message : Messages)
+    if (Message.consume_front(StringRef(&BeginTag, 1)))
+      Begun = Message.str();
+    else {
+      Known[Begun] = Message.drop_front().str();
+      Begun.clear();
+    }
+  if (!Begun.empty()) {
+    Known[Begun] = "";
+    Failures[Begun] = End;
+  }
+}
+
+Error Laboratory::run(function_ref<void()> Experiment) {
+  Limits L;
+  L.CpuMilliseconds = CpuMilliseconds;
+  for (unsigned Attempt = 0; Attempt != MaxWorkers; ++Attempt) {
+    ChildEnd End;
+    auto Messages = runGuarded(M, L, End, [&](const Channel &Out) {
+      W.reset(new Worker{Out, CloneModule(M), nullptr, {}});
+      Experiment();
+      W.release(); // the process ends here; no need to tidy up
+    });
+    if (!Messages)
+      return Messages.takeError();
+    size_t Before = Known.size();
+    absorb(*Messages, End);
+    if (End == ChildEnd::Completed)
+      break;
+    if (Known.size() == Before)
+      return createStringError(inconvertibleErrorCode(), "the measuring process cannot start");
+  }
+  Experiment();
+  return Error::success();
+}
+
+} // namespace mlcomp

@@ -1,0 +1,154 @@
+#include "Search.h"
+#include "llvm/IR/Module.h"
+
+using namespace llvm;
+
+namespace mlcomp {
+
+/// \p Options with \p Edit: replaces a setting of the same option; one that is
+/// set so already is taken away.
+static Actions editOptions(ArrayRef<std::string> Options, StringRef Edit) {
+  StringRef Name = Edit.split('=').first;
+  Actions Result;
+  bool Present = false;
+  for (const std::string &Text : Options) {
+    Present |= Text == Edit;
+    if (StringRef(Text).split('=').first != Name)
+      Result.push_back(Text);
+  }
+  if (!Present)
+    Result.push_back(Edit.str());
+  return Result;
+}
+
+namespace {
+
+/// One search, as an experiment in the laboratory.
+class Searcher {
+public:
+  Searcher(Laboratory &Lab, const Policy &P, const EffortPlan &Plan, ArrayRef<float> SequenceScores)
+      : Lab(Lab), P(P), Plan(Plan), SequenceScores(SequenceScores) {}
+  Decision run();
+
+private:
+  bool attempt(Trial T);
+  void tryAlternative(unsigned Sequence, unsigned Count);
+  void climbOptions();
+  void climbSequence();
+
+  Laboratory &Lab;
+  const Policy &P;
+  const EffortPlan &Plan;
+  ArrayRef<float> SequenceScores;
+  Decision Result;
+};
+
+} // namespace
+
+/// Measures \p T and makes it the choice if it is the smallest so far and needs
+/// no more RAM than the baseline.
+bool Searcher::attempt(Trial T) {
+  T.Result = Lab.measure(T.What);
+  bool Better = T.Result.measured() && T.Result.Size.flash() < Result.chosen().Result.Size.flash() &&
+                T.Result.Size.ram() <= Result.baseline().Result.Size.ram();
+  Result.Trials.push_back(std::move(T));
+  if (Better)
+    Result.Chosen = Result.Trials.size() - 1;
+  return Better;
+}
+
+/// A sequence with the \p Count option sets that the policy ranks best for the
+/// module that the sequence makes.
+void Searcher::tryAlternative(unsigned Sequence, unsigned Count) {
+  const Alternative &A = P.Sequences[Sequence];
+  std::vector<float> Scores(P.OptionSets.size());
+  if (auto Features = Lab.featuresAfter(A.Steps)) {
+    if (auto S = P.scoreOptionSets(*Features))
+      Scores = std::move(*S);
+    else
+      consumeError(S.takeError());
+  }
+  std::vector<unsigned> Order = rankScores(Scores);
+  for (unsigned Set : ArrayRef(Order).take_front(Count)) {
+    // The baseline without options has been measured.
+    if (Sequence == 0 && Set == 0)
+      continue;
+    Trial T;
+    T.Name = A.Name;
+    T.What = {A.Steps, P.OptionSets[Set].Steps};
+    T.SequenceScore = SequenceScores[Sequence];
+    T.OptionsScore = Scores[Set];
+    attempt(std::move(T));
+  }
+}
+
+Decision Searcher::run() {
+  Result = Decision();
+  Result.Measured = true;
+  Trial Baseline;
+  Baseline.Name = "baseline";
+  Baseline.Result = Lab.measureBaseline();
+  Result.Trials.push_back(std::move(Baseline));
+  if (!Result.baseline().Result.measured())
+    return Result;
+
+  auto Sets = [&](size_t I) { return Plan.OptionSets[std::min(I, Plan.OptionSets.size() - 1)]; };
+  std::vector<unsigned> Order = rankScores(SequenceScores);
+  Order.resize(std::min<size_t>(Order.size(), Plan.Sequences));
+  for (unsigned Place = 0; Place != Order.size(); ++Place)
+    tryAlternative(Order[Place], Sets(Place));
+  for (unsigned Round = 0; Round != Plan.Rounds; ++Round) {
+    unsigned Before = Result.Chosen;
+    climbOptions();
+    climbSequence();
+    if (Result.Chosen == Before)
+      break;
+  }
+  return std::move(Result);
+}
+
+/// The best sequence so far, as one that can be changed.
+static Candidate startOf(const Decision &D, const Policy &P) {
+  return D.isBaseline() ? Candidate{P.Sequences[0].Steps, {}} : D.chosen().What;
+}
+
+/// Coordinate descent over single options.
+void Searcher::climbOptions() {
+  for (const std::string &Edit : ArrayRef(P.OptionEdits).take_front(Plan.OptionEdits)) {
+    Trial T;
+    T.Name = Result.chosen().Name;
+    T.What = startOf(Result, P);
+    T.What.Options = editOptions(T.What.Options, Edit);
+    attempt(std::move(T));
+  }
+}
+
+/// The policy's edits of the sequence, with the best options.
+void Searcher::climbSequence() {
+  for (const SequenceEdit &Edit : ArrayRef(P.SequenceEdits).take_front(Plan.SequenceEdits)) {
+    Trial T;
+    T.What = startOf(Result, P);
+    Actions &Sequence = T.What.Sequence;
+    if (is_contained(Sequence, Edit.Action))
+      continue;
+    Sequence.insert(Edit.AtFront ? Sequence.begin() : Sequence.end(), Edit.Action);
+    T.Name = Result.chosen().Name + (Edit.AtFront ? " after " : " then ") + Edit.Action;
+    attempt(std::move(T));
+  }
+}
+
+Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy &P, unsigned Effort,
+                          StringRef Baseline) {
+  auto Scores = P.scoreSequences(moduleFeatures(M, Ctx.MAM));
+  if (!Scores)
+    return Scores.takeError();
+  Laboratory Lab(M, Ctx, Baseline);
+  Decision Result;
+  if (Error E = Lab.run([&] { Result = Searcher(Lab, P, P.Plans[Effort], *Scores).run(); }))
+    return E;
+  if (!Result.baseline().Result.measured())
+    return createStringError(inconvertibleErrorCode(), "the baseline could not be measured");
+  return Result;
+}
+
+} // namespace mlcomp

@@ -1,0 +1,101 @@
+//===- Search.h - candidates, measured, and the choice among them ----------===//
+//
+// A candidate is a sequence and a set of code-generation options. Candidates
+// are tried on clones of the module in one guarded child, the laboratory's
+// worker. It says what it begins and what it found; if it dies, another one
+// takes over behind the candidate that killed it. The baseline is always a
+// candidate, measured exactly as clang would make it, and nothing larger is
+// ever chosen.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMP_CORE_SEARCH_H
+#define MLCOMP_CORE_SEARCH_H
+
+#include "Guard.h"
+#include "ObjectSize.h"
+#include "Policy.h"
+#include <map>
+#include <optional>
+
+namespace mlcomp {
+
+struct Candidate {
+  Actions Sequence;
+  Actions Options;
+
+  /// One line that tells candidates apart.
+  std::string key() const;
+};
+
+/// What trying a candidate gave.
+struct Outcome {
+  ChildEnd End = ChildEnd::Crashed;
+  ObjectSize Size; ///< Valid when End is Completed.
+
+  bool measured() const { return End == ChildEnd::Completed; }
+};
+
+/// Measures candidates for one module.
+class Laboratory {
+public:
+  /// \p Baseline: what clang itself runs, as pipeline text.
+  Laboratory(llvm::Module &M, const CompilationContext &Ctx, llvm::StringRef Baseline);
+  ~Laboratory();
+
+  /// Runs \p Experiment, which asks for outcomes and features, until it has all
+  /// that it wants. It must be deterministic: it runs in the worker, and then
+  /// once more here with all answers known. Returns an error if nothing could
+  /// be tried at all.
+  llvm::Error run(llvm::function_ref<void()> Experiment);
+
+  /// For experiments. The baseline's candidate is empty.
+  Outcome measure(const Candidate &C);
+  Outcome measureBaseline() { return measure({}); }
+  /// Features of the module after \p Sequence; none if that failed.
+  std::optional<FeatureVector> featuresAfter(const Actions &Sequence);
+
+  unsigned CpuMilliseconds; ///< Limit for one candidate.
+
+private:
+  struct Worker;
+  template <typename T, typename Work> std::optional<T> ask(char Tag, const std::string &Key, Work DoWork);
+  llvm::Module *optimised(const Actions &Sequence);
+  Outcome measureHere(const Candidate &C);
+  void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
+
+  llvm::Module &M;
+  const CompilationContext Ctx;
+  std::string Baseline;
+  /// Answers by tag and key, as bytes; an empty one is a failure.
+  std::map<std::string, std::string> Known;
+  std::map<std::string, ChildEnd> Failures;
+  std::unique_ptr<Worker> W; ///< In the child only.
+};
+
+/// A candidate that the search has tried, for reports.
+struct Trial {
+  std::string Name; ///< Of the sequence.
+  Candidate What;
+  float SequenceScore = 0, OptionsScore = 0; ///< As predicted by the policy.
+  Outcome Result;
+};
+
+struct Decision {
+  std::vector<Trial> Trials; ///< The first is the baseline.
+  unsigned Chosen = 0;
+  bool Measured = false;
+
+  const Trial &chosen() const { return Trials[Chosen]; }
+  const Trial &baseline() const { return Trials[0]; }
+  bool isBaseline() const { return Chosen == 0; }
+};
+
+/// Measures what the policy proposes at \p Effort (1 to 3) and chooses the
+/// smallest. An error means that not even the baseline could be measured.
+llvm::Expected<Decision> search(llvm::Module &M, const CompilationContext &Ctx, const Policy &P,
+                                unsigned Effort, llvm::StringRef Baseline);
+
+} // namespace mlcomp
+
+#endif

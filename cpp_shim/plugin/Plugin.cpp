@@ -1,0 +1,294 @@
+//===- Plugin.cpp - the policy as clang's and opt's optimiser --------------===//
+//
+// clang: at the start of its pipeline the policy's sequence runs, and the rest
+// of the default pipeline is skipped. Where the baseline is chosen, nothing is
+// skipped and clang goes on as it would alone. opt: `-passes=mlcomp`.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CrashPath.h"
+#include "Report.h"
+#include "Search.h"
+#include "UseOrder.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Passes/PassPlugin.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Target/TargetMachine.h"
+#include <cstdlib>
+#include <memory>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcomp;
+
+static cl::OptionCategory Category("mlcomp options");
+static cl::opt<std::string> PolicyFolder("mlcomp-policy", cl::desc("Folder of the policy"),
+                                         cl::cat(Category));
+static cl::opt<unsigned> Effort("mlcomp-effort", cl::init(1), cl::desc("0: unmeasured, 1-3: measured"),
+                                cl::cat(Category));
+static cl::opt<std::string> Objective("mlcomp-objective", cl::init("size"),
+                                      cl::desc("What the user asked for"), cl::cat(Category));
+static cl::opt<std::string> Weights("mlcomp-weights", cl::desc("size=1,time=2,energy=1"), cl::cat(Category));
+static cl::opt<std::string> Explain("mlcomp-explain", cl::desc("text or json:FILE"), cl::cat(Category));
+static cl::opt<std::string> Log("mlcomp-log", cl::desc("File that gets a line per module"),
+                                cl::cat(Category));
+static cl::opt<bool> Strict("mlcomp-strict", cl::desc("Errors instead of warnings"), cl::cat(Category));
+static cl::opt<std::string> FixedSequence("mlcomp-sequence",
+                                          cl::desc("Apply these actions (separated by ;), no policy"),
+                                          cl::cat(Category));
+static cl::opt<std::string> EngineName("mlcomp-engine", cl::init("auto"), cl::desc("auto, native or ort"),
+                                       cl::cat(Category));
+static cl::opt<unsigned> ParentLimit("mlcomp-time-limit", cl::init(60000),
+                                     cl::desc("CPU milliseconds for an unmeasured choice"),
+                                     cl::cat(Category));
+
+namespace {
+
+/// PassBuilder keeps its target machine private; an explicit instantiation may
+/// name private members.
+template <typename Tag, typename Tag::Type Member> struct Opener {
+  friend typename Tag::Type open(Tag) { return Member; }
+};
+struct TargetMachineOf {
+  using Type = TargetMachine *PassBuilder::*;
+  friend Type open(TargetMachineOf);
+};
+template struct Opener<TargetMachineOf, &PassBuilder::TM>;
+struct PgoOf {
+  using Type = std::optional<PGOOptions> PassBuilder::*;
+  friend Type open(PgoOf);
+};
+template struct Opener<PgoOf, &PassBuilder::PGOOpt>;
+
+/// Shared by the callbacks of one PassBuilder; LTO back ends have several.
+struct State {
+  bool SkipDefault = false; ///< The policy's sequence has run instead.
+  bool Inside = false;      ///< `default<…>` in a sequence calls back.
+};
+
+/// Passes that LLVM 19 does not mark as required although leaving them out
+/// breaks the program or silently changes what the user asked for.
+constexpr StringLiteral AlwaysRun[] = {
+    "InstrProfilingLoweringPass",
+    "GCOVProfilerPass",
+    "PGOInstrumentationGen",
+    "PGOInstrumentationGenCreateVar",
+    "PGOInstrumentationUse",
+    "SampleProfileLoaderPass",
+    "LowerTypeTestsPass",
+    "WholeProgramDevirtPass",
+    "CrossDSOCFIPass",
+    "NameAnonGlobalPass",
+    "CanonicalizeAliasesPass",
+    "ExpandVariadicsPass",
+    "ModuleInlinerWrapperPass",
+    "DevirtSCCRepeatedPass",
+};
+
+/// Where in the compilation the pass stands.
+enum class Phase { Compile, LtoLink, Opt };
+
+class MlcompPass : public PassInfoMixin<MlcompPass> {
+public:
+  MlcompPass(PassBuilder &PB, std::shared_ptr<State> S, OptimizationLevel Level, Phase Where)
+      : PB(PB), S(std::move(S)), Level(Level), Where(Where) {}
+  static bool isRequired() { return true; }
+  PreservedAnalyses run(Module &M, ModuleAnalysisManager &MAM);
+
+private:
+  /// Whether this module is left to clang, without a word.
+  bool leavesAlone(const Module &M) const;
+  Error optimise(Module &M, const CompilationContext &Ctx);
+  Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
+  Expected<Decision> firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P);
+  std::string baselineText() const;
+
+  PassBuilder &PB;
+  std::shared_ptr<State> S;
+  OptimizationLevel Level;
+  Phase Where;
+};
+
+} // namespace
+
+static Error problem(const Twine &Message) { return createStringError(inconvertibleErrorCode(), Message); }
+
+/// One line for the user; ends the compilation where strictness was asked for.
+static void warn(const Twine &Message) {
+  if (Strict) {
+    errs() << "mlcc: error: " << Message << "\n";
+    errs().flush();
+    sys::RunInterruptHandlers();
+    _exit(1);
+  }
+  errs() << "mlcc: warning: " << Message << "\n";
+}
+
+std::string MlcompPass::baselineText() const {
+  StringRef Name = Level == OptimizationLevel::Oz   ? "Oz"
+                   : Level == OptimizationLevel::Os ? "Os"
+                   : Level == OptimizationLevel::O1 ? "O1"
+                   : Level == OptimizationLevel::O3 ? "O3"
+                                                    : "O2";
+  return ((Where == Phase::LtoLink ? "lto<" : "default<") + Name + ">").str();
+}
+
+bool MlcompPass::leavesAlone(const Module &M) const {
+  if (S->Inside || Level == OptimizationLevel::O0)
+    return true;
+  // Before an LTO link the choice is made at the link, on the whole program.
+  if (Where == Phase::Compile && (M.getModuleFlag("ThinLTO") || M.getModuleFlag("EnableSplitLTOUnit")))
+    return true;
+  // Profiles are matched with the code as the default pipeline shapes it.
+  if (PB.*open(PgoOf()))
+    return true;
+  return llvm::all_of(M, [](const Function &F) { return F.isDeclaration() || F.hasOptNone(); });
+}
+
+/// Makes of the module what the laboratory has measured: the same sequence on
+/// the same order of uses. The default pipeline is skipped from here on.
+Error MlcompPass::applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice) {
+  S->SkipDefault = true;
+  OptionScope Scope;
+  sortUseLists(M);
+  if (Error E = applySequence(Choice.Sequence, M, Ctx, Scope))
+    return E;
+  for (const std::string &Text : Choice.Options)
+    if (Error E = Scope.set(Text))
+      return E;
+  Scope.release(); // code generation still needs them
+  sortUseLists(M);
+  return Error::success();
+}
+
+/// The best-scored index, or 0 if it does not promise enough.
+static unsigned confidentChoice(ArrayRef<float> Scores, float Margin) {
+  unsigned Best = rankScores(Scores).front();
+  return Scores[Best] < Scores[0] - Margin ? Best : 0;
+}
+
+/// Effort 0: what the policy ranks first, not measured. The options depend on
+/// the optimised module, so the sequence is applied here.
+Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P) {
+  auto Scores = P.scoreSequences(moduleFeatures(M, Ctx.MAM));
+  if (!Scores)
+    return Scores.takeError();
+  unsigned Best = confidentChoice(*Scores, P.SequenceMargin);
+  Trial T;
+  T.Name = P.Sequences[Best].Name;
+  T.What.Sequence = Best ? P.Sequences[Best].Steps : Actions{baselineText()};
+  T.SequenceScore = (*Scores)[Best];
+  restartClock(ParentLimit);
+  if (Error E = applyChoice(M, Ctx, T.What))
+    return E;
+  auto SetScores = P.scoreOptionSets(moduleFeatures(M, Ctx.MAM));
+  if (!SetScores)
+    return SetScores.takeError();
+  unsigned Set = confidentChoice(*SetScores, P.OptionMargin);
+  T.What.Options = P.OptionSets[Set].Steps;
+  T.OptionsScore = (*SetScores)[Set];
+  OptionScope Scope;
+  for (const std::string &Text : T.What.Options)
+    if (Error E = Scope.set(Text))
+      return E;
+  Scope.release();
+  Decision D;
+  D.Trials.push_back(std::move(T));
+  return D;
+}
+
+Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
+  if (!FixedSequence.empty()) {
+    SmallVector<StringRef> Texts;
+    StringRef(FixedSequence).split(Texts, ';', -1, /*KeepEmpty=*/false);
+    for (StringRef Text : Texts)
+      if (Error E = checkAction(Text, PB))
+        return E;
+    restartClock(ParentLimit);
+    return applyChoice(M, Ctx, {Actions(Texts.begin(), Texts.end()), {}});
+  }
+  if (PolicyFolder.empty())
+    return problem("no policy was given (-mlcomp-policy=FOLDER)");
+  if (Effort >= Policy::Efforts)
+    return problem("effort " + Twine(Effort) + " is not 0, 1, 2 or 3");
+  auto Engine = StringSwitch<mlcomp::Engine>(EngineName)
+                    .Case("native", Engine::Native)
+                    .Case("ort", Engine::Ort)
+                    .Default(Engine::Auto);
+  auto P = Policy::load(PolicyFolder, PB, Engine);
+  if (!P)
+    return P.takeError();
+  if (Error E = (*P)->checkTarget(Triple(M.getTargetTriple())))
+    return E;
+  unsigned Instructions = M.getInstructionCount();
+  if (Instructions > (*P)->MaxInstructions)
+    return problem("module has " + Twine(Instructions) + " instructions, policy '" + (*P)->Name + "' takes " +
+                   Twine((*P)->MaxInstructions));
+  if (Effort > 0 && !Ctx.TM)
+    return problem("there is no target machine to measure with");
+  auto D = Effort == 0 ? firstChoice(M, Ctx, **P) : search(M, Ctx, **P, Effort, baselineText());
+  if (!D)
+    return D.takeError();
+  if (D->Measured && !D->isBaseline())
+    if (Error E = applyChoice(M, Ctx, D->chosen().What))
+      return E;
+  Report R{M, **P, *D, Objective, Effort};
+  R.emitRemark();
+  if (!Explain.empty())
+    if (Error E = R.explain(Explain))
+      warn(toString(std::move(E)));
+  if (!Log.empty())
+    if (Error E = R.appendTo(Log))
+      warn(toString(std::move(E)));
+  return Error::success();
+}
+
+PreservedAnalyses MlcompPass::run(Module &M, ModuleAnalysisManager &MAM) {
+  if (leavesAlone(M))
+    return PreservedAnalyses::all();
+  S->Inside = true;
+  installCrashPath(Strict);
+  CompilationContext Ctx{PB, MAM, PB.*open(TargetMachineOf())};
+  if (Error E = optimise(M, Ctx)) {
+    if (S->SkipDefault) // the module is no longer what clang would start from
+      compileAgain(toString(std::move(E)));
+    warn(toString(std::move(E)) + "; compiling as clang does");
+  }
+  restartClock(0);
+  S->Inside = false;
+  return PreservedAnalyses::none();
+}
+
+static void registerCallbacks(PassBuilder &PB) {
+  if (std::getenv(DisableVariable))
+    return;
+  auto S = std::make_shared<State>();
+  PB.registerAnalysisRegistrationCallback([](FunctionAnalysisManager &FAM) { registerFeatureAnalyses(FAM); });
+  if (auto *PIC = PB.getPassInstrumentationCallbacks())
+    PIC->registerShouldRunOptionalPassCallback(
+        [S](StringRef Pass, Any) { return S->Inside || !S->SkipDefault || is_contained(AlwaysRun, Pass); });
+  PB.registerPipelineStartEPCallback([&PB, S](ModulePassManager &MPM, OptimizationLevel Level) {
+    if (!S->Inside)
+      MPM.addPass(MlcompPass(PB, S, Level, Phase::Compile));
+  });
+  PB.registerFullLinkTimeOptimizationEarlyEPCallback(
+      [&PB, S](ModulePassManager &MPM, OptimizationLevel Level) {
+        if (!S->Inside)
+          MPM.addPass(MlcompPass(PB, S, Level, Phase::LtoLink));
+      });
+  PB.registerPipelineParsingCallback(
+      [&PB, S](StringRef Name, ModulePassManager &MPM, ArrayRef<PassBuilder::PipelineElement>) {
+        if (Name != "mlcomp" || S->Inside)
+          return false;
+        MPM.addPass(MlcompPass(PB, S, OptimizationLevel::Oz, Phase::Opt));
+        return true;
+      });
+}
+
+extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT PassPluginLibraryInfo llvmGetPassPluginInfo() {
+  return {LLVM_PLUGIN_API_VERSION, "mlcomp", LLVM_VERSION_STRING, registerCallbacks};
+}

@@ -1,0 +1,54 @@
+"""`mlcc` and `mlcc++`: read the command line, find clang, plugin and policy, and become one clang process.
+
+A command line without -O=ml… goes to clang as it is, and this module is about all that it costs: the rest of
+the driver is imported when there is something of ours to read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mlcomp.driver.diagnostics import DriverError, say
+from mlcomp.driver.settings import check_environment
+from mlcomp.driver.toolchain import find_clang
+
+
+def main() -> int:
+    """The program `mlcc`; under a name that ends with ++ it is `mlcc++`, as it is with clang."""
+    return drive(sys.argv[0], sys.argv[1:], cxx=sys.argv[0].endswith("++"))
+
+
+def main_cxx() -> int:
+    """The program `mlcc++`."""
+    return drive(sys.argv[0], sys.argv[1:], cxx=True)
+
+
+def drive(program: str, arguments: list[str], cxx: bool) -> int:
+    """Execute clang for the arguments of `program`; returns an exit code only if that is impossible."""
+    try:
+        check_environment()
+        clang = find_clang(cxx, program)
+        if any(a.startswith(("-O=ml", "--ml-", "@")) for a in arguments) or "-mlcc" in program:
+            from mlcomp.driver.learned import translate
+
+            arguments = translate(program, clang.path, arguments)
+        execute(clang.path, [clang.path, *clang.arguments, *arguments])
+    except DriverError as problem:
+        say("error", str(problem))
+    except OSError as problem:
+        say("error", f"cannot execute {clang.path}: {problem.strerror}")
+    return 1
+
+
+def execute(path: str, command: list[str]) -> None:
+    """Become another program, which finds the signals as they were before Python."""
+    import _signal  # `signal` itself costs 3 ms
+
+    for name in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(name, _signal.SIG_DFL)
+    os.execv(path, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

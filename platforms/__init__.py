@@ -1,0 +1,1 @@
+"""Where programs are built for and measured on."""

@@ -1,0 +1,91 @@
+"""The action space and its ban list: the table, Python's check and the core's agree, and each ban is still needed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mlcomp.passes_features import actions
+from mlcomp.passes_features.native import NativeError
+from mlcomp.passes_features.session import Session
+from mlcomp.platforms.targets import targets
+
+BANNED_PASSES = [b for b in actions.bans() if not b.is_option]
+BANNED_OPTIONS = [b for b in actions.bans() if b.is_option]
+
+
+def session_for(target: str) -> Session:
+    triple = targets()[target].flags[0].split("=")[1]
+    return Session.from_bitcode(f'target triple = "{triple}"\ndefine void @f() {{ ret void }}'.encode())
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return session_for("riscv32")
+
+
+def test_there_are_actions_of_every_kind() -> None:
+    assert len(actions.all_actions()) >= 60
+    assert {a.kind for a in actions.all_actions()} == set(actions.KINDS)
+    assert all(a.why.endswith(".") for a in actions.all_actions())
+    assert all(a.adaptor for a in actions.all_actions() if a.kind == "pass")
+
+
+@pytest.mark.parametrize("target", sorted(targets()))
+def test_every_action_is_known_to_llvm_and_allowed(target: str) -> None:
+    session = session_for(target)
+    for action in actions.actions_for(target):
+        assert actions.refusal(action.text) is None
+        session.check(action.text)
+
+
+def test_options_change_only_what_their_place_says() -> None:
+    assert all(a.text.startswith("-") == (a.kind == "option") for a in actions.all_actions())
+    assert all(a.place.endswith("-option") == (a.kind == "option") for a in actions.all_actions())
+
+
+@pytest.mark.parametrize("ban", BANNED_PASSES, ids=lambda b: b.name)
+def test_banned_passes_are_refused_in_any_pipeline(ban: actions.Ban, session: Session) -> None:
+    for text in (ban.name, f"function({ban.name})", f"function(sroa,{ban.name})", f"cgscc({ban.name}),globaldce"):
+        assert actions.refusal(text) == ban.reason
+        with pytest.raises(NativeError, match="is banned"):
+            session.check(text)
+
+
+@pytest.mark.parametrize("ban", BANNED_OPTIONS, ids=lambda b: b.name)
+def test_banned_options_are_refused_with_any_value(ban: actions.Ban, session: Session) -> None:
+    for text in (ban.name, f"{ban.name}=true", f"-{ban.name}=1"):
+        assert actions.refusal(text) == ban.reason
+        with pytest.raises(NativeError, match="is banned"):
+            session.check(text)
+
+
+def test_what_a_ban_needs_makes_it_allowed(session: Session) -> None:
+    for text in ("function(instcombine<no-verify-fixpoint>)", "function(loop-mssa(licm))"):
+        assert actions.refusal(text) is None
+        session.check(text)
+
+
+def opt(pipeline: str, source: Path) -> subprocess.CompletedProcess[str]:
+    command = ["opt-19", f"-passes={pipeline}", "-disable-output", str(source)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_licm_outside_loop_mssa_is_still_a_fatal_error() -> None:
+    source = Path(__file__).with_name("bans") / "loop.ll"
+    assert opt("function(loop(licm))", source).returncode != 0
+    assert opt("function(loop-mssa(licm))", source).returncode == 0
+
+
+def test_instcombine_from_text_still_checks_its_fixpoint() -> None:
+    source = Path(__file__).with_name("bans") / "fixpoint.ll"
+    assert "fixpoint" in opt("function(instcombine)", source).stderr
+    assert opt("function(instcombine<no-verify-fixpoint>)", source).returncode == 0
+
+
+def test_a_table_with_an_action_twice_is_refused() -> None:
+    text = '[[group]]\ntitle="t"\nkind="pass"\nplace="pass"\ntargets=[]\n[group.actions]\n"globaldce"="x."\n'
+    with pytest.raises(actions.ActionTableError, match="twice"):
+        actions.parse(text + text + '[[ban]]\npass="p"\nreason="r"\n')

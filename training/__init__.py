@@ -1,0 +1,1 @@
+"""Corpus, profiles, search and learning of policies."""

@@ -1,0 +1,195 @@
+"""A coreset: a few candidates that complement each other, found by search over the action space.
+
+The objective of the k-th candidate is the mean over modules of ln(size), where each module takes the best of
+the baseline and the first k candidates: what a compiler gains that measures all of them. Candidates are found one
+after the other by sweeps over a structured space: options and passes before a whole pipeline, passes after it, and
+code-generation options. Nothing is random, and measurements are remembered, so an interrupted search repeats its
+steps from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mlcomp.training.measure import Bench, Candidate, Ratios
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the search may combine: action texts by the place they take."""
+
+    pipelines: tuple[str, ...]
+    passes: tuple[str, ...]
+    ir_options: tuple[str, ...]
+    codegen_options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One structured candidate."""
+
+    ir_options: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    pipeline: str = "default<Oz>"
+    after: tuple[str, ...] = ()
+    codegen: tuple[str, ...] = ()
+
+    def candidate(self) -> Candidate:
+        """As the bench measures it."""
+        return Candidate((*self.ir_options, *self.before, self.pipeline, *self.after), self.codegen)
+
+
+def toggle(options: Sequence[str], option: str) -> tuple[str, ...]:
+    """`options` with `option` set, in place of another value of the same option, or without it if it was set."""
+    name = option.split("=")[0]
+    rest = tuple(o for o in options if o.split("=")[0] != name)
+    return rest if option in options else tuple(sorted((*rest, option)))
+
+
+def codegen_neighbours(point: Point, options: Sequence[str]) -> list[Point]:
+    """`point` with each option in turn changed."""
+    return [replace(point, codegen=toggle(point.codegen, option)) for option in options]
+
+
+def ir_edits(space: Space) -> list[Callable[[Point], Point]]:
+    """Every single change of a sequence: an option, a pass before or after the pipeline, another pipeline."""
+    edits: list[Callable[[Point], Point]] = []
+    for text in space.ir_options:
+        edits.append(lambda p, t=text: replace(p, ir_options=toggle(p.ir_options, t)))  # type: ignore[misc]
+    for text in space.passes:
+        edits.append(lambda p, t=text: replace(p, after=(*p.after, t)))  # type: ignore[misc]
+        edits.append(lambda p, t=text: replace(p, before=(*p.before, t)))  # type: ignore[misc]
+    for text in space.pipelines:
+        edits.append(lambda p, t=text: replace(p, pipeline=t))  # type: ignore[misc]
+    return edits
+
+
+@dataclass
+class Search:
+    """Grows a coreset on a bench's modules.
+
+    A sweep measures every single edit, sorts them by what they bring, and then measures the edits taken together:
+    the best, the best two, … and keeps the best such prefix. Edits of options share one optimised module and are
+    measured on all modules; edits of the sequence are sorted on a part of the modules first.
+
+    Parameters
+    ----------
+    bench : Bench
+        Where candidates are measured.
+    space : Space
+        What may be combined.
+    prefix : int
+        How many edits at most are taken together in one sweep.
+    part : int
+        Sequence edits are sorted on every `part`-th module.
+    options, changes : int
+        After the first candidate only so many options, and sequence edits, are swept: those that helped most where
+        they helped.
+    """
+
+    bench: Bench
+    space: Space
+    prefix: int = 16
+    part: int = 4
+    options: int = 32
+    changes: int = 60
+    report: Callable[[str], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self._all = range(len(self.bench.modules))
+        self._part = range(0, len(self.bench.modules), self.part)
+        self._options: Sequence[str] = self.space.codegen_options
+        self._edits = ir_edits(self.space)
+        self._swept = Point()
+
+    def _gains(self, best: Ratios, points: Sequence[Point], rows: range) -> list[float]:
+        """Mean of ln(size) with each point beside what was chosen before; lower is better."""
+        reference = best[rows.start : rows.stop : rows.step]
+        by_sequence: dict[tuple[str, ...], list[int]] = {}
+        for i, point in enumerate(points):
+            by_sequence.setdefault(point.candidate().sequence, []).append(i)
+        gains = [0.0] * len(points)
+        for members in by_sequence.values():
+            measured = self.bench.ratios([points[i].candidate() for i in members], rows)
+            for i, ratios in zip(members, measured, strict=True):
+                gains[i] = float(np.minimum(reference, ratios).mean())
+        return gains
+
+    def _best_prefix(
+        self, point: Point, score: float, best: Ratios, edits: Sequence[Callable[[Point], Point]]
+    ) -> tuple[Point, float]:
+        prefixes, current = [], point
+        for edit in edits:
+            current = edit(current)
+            prefixes.append(current)
+        if not prefixes:
+            return point, score
+        gains = self._gains(best, prefixes, self._all)
+        k = int(np.argmin(gains))
+        return (prefixes[k], gains[k]) if gains[k] < score else (point, score)
+
+    def sweep_codegen(self, point: Point, score: float, best: Ratios, options: Sequence[str]) -> tuple[Point, float]:
+        """One sweep over code-generation options."""
+        gains = self._gains(best, codegen_neighbours(point, options), self._all)
+        helping = [o for g, o in sorted(zip(gains, options, strict=True)) if g < score - 1e-5]
+        taken: dict[str, str] = {}
+        for option in helping:  # one value of each option
+            taken.setdefault(option.split("=")[0], option)
+        edits = [
+            lambda p, o=option: replace(p, codegen=toggle(p.codegen, o))
+            for option in list(taken.values())[: self.prefix]
+        ]
+        return self._best_prefix(point, score, best, edits)
+
+    def sweep_ir(self, point: Point, score: float, best: Ratios) -> tuple[Point, float]:
+        """One sweep over changes of the sequence."""
+        edits, self._swept = self._edits, point
+        known = self._gains(best, [point], self._part)[0]
+        gains = self._gains(best, [edit(point) for edit in edits], self._part)
+        order = sorted(range(len(edits)), key=lambda i: gains[i])
+        helping = [edits[i] for i in order if gains[i] < known - 1e-4]
+        point, score = self._best_prefix(point, score, best, helping[: self.prefix // 2])
+        # What does not go together with the first may still help in its place.
+        return self._best_prefix(point, score, best, helping[1 : self.prefix // 2 : 2])
+
+    def _narrow(self, point: Point) -> None:
+        """Keeps what helps most where it helps: options beside `point`, changes beside what was swept last."""
+
+        def helpfulness(edited: Point, rows: range) -> float:
+            both = self.bench.ratios([point.candidate()], rows)[0]
+            return float((np.minimum(self.bench.ratios([edited.candidate()], rows)[0], both) - both).mean())
+
+        options = self.space.codegen_options
+        value = [helpfulness(p, self._all) for p in codegen_neighbours(point, options)]
+        order = sorted(range(len(options)), key=lambda i: value[i])[: self.options]
+        self._options = [options[i] for i in sorted(order)]
+        point = self._swept
+        value = [helpfulness(edit(point), self._part) for edit in self._edits]
+        order = sorted(range(len(value)), key=lambda i: value[i])[: self.changes]
+        self._edits = [self._edits[i] for i in sorted(order)]
+
+    def climb(self, start: Point, best: Ratios) -> tuple[Point, float]:
+        """Sweeps from `start`; returns the best point found and its objective."""
+        point, score = start, self._gains(best, [start], self._all)[0]
+        point, score = self.sweep_codegen(point, score, best, self._options)
+        point, score = self.sweep_ir(point, score, best)
+        point, score = self.sweep_codegen(point, score, best, self._options)
+        return point, score
+
+    def grow(self, count: int) -> list[Point]:
+        """The coreset's points, in the order in which they help most."""
+        best = np.zeros(len(self.bench.modules))
+        chosen: list[Point] = []
+        for k in range(count):
+            # From the plain pipeline and from what was found last in turn: both lead to something new.
+            start = chosen[-1] if chosen and k % 2 else Point()
+            point, score = self.climb(start, best)
+            chosen.append(point)
+            best = np.minimum(best, self.bench.ratios([point.candidate()], self._all)[0])
+            self.report(f"candidate {k + 1}: mean ratio {np.exp(score):.4f} {point}")
+            if k == 0:
+                self._narrow(Point())
+        return chosen

@@ -1,0 +1,251 @@
+"""`mlcomp train`: from the corpus to a run folder with everything that a policy is made of.
+
+Steps, each resumable: grow a coreset of sequences on a sample of training modules; find the single edits that help
+on top of it; profile all training and validation modules; fit the value models. Test projects are never opened.
+The run folder holds `run.json` (settings and results), measurements as JSON lines, and two ONNX models.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mlcomp.passes_features.actions import Action, actions_for
+from mlcomp.passes_features.session import feature_names
+from mlcomp.platforms.targets import targets
+from mlcomp.training import corpus
+from mlcomp.training.coreset import Point, Search, Space, toggle
+from mlcomp.training.corpus import ModuleRecord
+from mlcomp.training.measure import Bench, Candidate, Ratios
+from mlcomp.training.profile import Profile, profile
+from mlcomp.training.ranking import Fitted, fit
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a run's result; the same settings and corpus give the same policy."""
+
+    target: str
+    objective: str = "size"
+    seed: int = 0
+    search_modules: int = 120
+    coreset: int = 6
+    option_sets: int = 14
+    edit_modules: int = 60
+    profile_modules: int = 900
+    max_instructions: int = 1600  # of modules that are searched on
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A single change, with its mean gain in ln(size) as an addition to the best candidate of each module."""
+
+    where: str  # front, back or options
+    action: str
+    gain: float
+
+
+def sample(modules: Sequence[ModuleRecord], count: int, seed: int) -> list[ModuleRecord]:
+    """A seeded sample that takes from every project in turn."""
+    random_ = random.Random(seed)
+    projects: dict[str, list[ModuleRecord]] = {}
+    for module in modules:
+        projects.setdefault(module.project, []).append(module)
+    for members in projects.values():
+        random_.shuffle(members)
+    chosen: list[ModuleRecord] = []
+    while len(chosen) < count and any(projects.values()):
+        for name in sorted(projects):
+            if projects[name] and len(chosen) < count:
+                chosen.append(projects[name].pop())
+    random_.shuffle(chosen)
+    return chosen
+
+
+def pinned(
+    run: Path, role: str, known: Sequence[ModuleRecord], choose: Callable[[], list[ModuleRecord]]
+) -> list[ModuleRecord]:
+    """The modules that a run uses for `role`: chosen once, then kept in `modules.json` even if the corpus grows."""
+    path = run / "modules.json"
+    table: dict[str, list[str]] = json.loads(path.read_text()) if path.exists() else {}
+    if role not in table:
+        table[role] = [m.sha256 for m in choose()]
+        path.write_text(json.dumps(table, indent=1) + "\n")
+    by_hash = {m.sha256: m for m in known}
+    missing = [h for h in table[role] if h not in by_hash]
+    if missing:
+        raise corpus.CorpusError(
+            f"{len(missing)} modules of run {run} are no longer in the corpus; rebuild it or start another run"
+        )
+    return [by_hash[h] for h in table[role]]
+
+
+def action_space(target: str) -> Space:
+    """The action space of `actions.toml` for a target, as the search combines it."""
+
+    def texts(*places: str) -> tuple[str, ...]:
+        return tuple(a.text for a in actions_for(target) if a.place in places)
+
+    return Space(texts("pipeline"), texts("pass", "attribute"), texts("ir-option"), texts("codegen-option"))
+
+
+@dataclass(frozen=True)
+class OnTop:
+    """The best coreset point of each module, and what changes of it bring."""
+
+    bench: Bench
+    points: Sequence[Point]
+    rows: range
+
+    def best(self) -> tuple[npt.NDArray[np.int64], Ratios]:
+        """For each row, the index of its best point and ln(size) with it, the baseline included."""
+        table = np.vstack([self.bench.ratios([p.candidate()], self.rows)[0] for p in self.points])
+        return table.argmin(0), np.minimum(table.min(0), 0)
+
+    def ratios(self, changes: Callable[[Point], list[Candidate]], count: int) -> Ratios:
+        """ln(size) of `count` changes of each row's best point; those of one point must share a sequence."""
+        choice, _ = self.best()
+        out = np.zeros((count, len(self.rows)))
+        for k, point in enumerate(self.points):
+            members = [row for i, row in enumerate(self.rows) if choice[i] == k]
+            if members:
+                out[:, choice == k] = self.bench.ratios(changes(point), members)
+        return out
+
+
+def find_edits(on_top: OnTop, space: Space, report: Report) -> list[Edit]:
+    """Every single change of the action space, tried on each module's best point; those that help, best first."""
+    _, base = on_top.best()
+    options = space.codegen_options
+    table = on_top.ratios(lambda p: [_with_codegen(p, (o,)) for o in options], len(options))
+    edits = [Edit("options", o, _improvement(base, row)) for o, row in zip(options, table, strict=True)]
+    for where, texts in (("front", space.ir_options), ("back", space.passes)):
+        for text in texts:
+            row = on_top.ratios(lambda p, w=where, t=text: [_with_action(p, w, t)], 1)[0]  # type: ignore[misc]
+            edits.append(Edit(where, text, _improvement(base, row)))
+    edits = sorted((e for e in edits if e.gain < -5e-5), key=lambda e: (e.gain, e.action))
+    report(f"{len(edits)} single edits help on top of the coreset")
+    return edits
+
+
+def _improvement(base: Ratios, ratios: Ratios) -> float:
+    return float((np.minimum(base, ratios) - base).mean())
+
+
+def _with_codegen(point: Point, options: Sequence[str]) -> Candidate:
+    codegen = point.codegen
+    for option in options:
+        codegen = toggle(codegen, option)
+    return Candidate(point.candidate().sequence, codegen)
+
+
+def _with_action(point: Point, where: str, text: str) -> Candidate:
+    sequence = point.candidate().sequence
+    return Candidate((text, *sequence) if where == "front" else (*sequence, text), point.codegen)
+
+
+def choose_option_sets(on_top: OnTop, edits: Sequence[Edit], count: int) -> list[tuple[str, ...]]:
+    """Option sets, single options and pairs of the best, that complement each other on top of the coreset."""
+    singles = [e.action for e in edits if e.where == "options"][:24]
+    best_few = singles[:8]
+    pairs = [(a, b) for i, a in enumerate(best_few) for b in best_few[i + 1 :] if a.split("=")[0] != b.split("=")[0]]
+    pool = [(s,) for s in singles] + pairs
+    # As the compiler applies them: set, in addition to the sequence's own options.
+    measured = on_top.ratios(
+        lambda p: [Candidate(p.candidate().sequence, (*p.codegen, *options)) for options in pool], len(pool)
+    )
+    _, best = on_top.best()
+    chosen: list[tuple[str, ...]] = [()]
+    while len(chosen) <= count:
+        gains = [_improvement(best, row) for row in measured]
+        k = int(np.argmin(gains))
+        if gains[k] > -1e-5:
+            break
+        chosen.append(pool[k])
+        best = np.minimum(best, measured[k])
+    return chosen
+
+
+def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
+    """Runs all steps into folder `run`; raises `CorpusError` if the corpus is not built."""
+    run.mkdir(parents=True, exist_ok=True)
+    space = action_space(settings.target)
+    everything = corpus.load(settings.target, None)
+    training = [m for m in everything if m.split == "train"]
+    small = [m for m in training if 40 < m.instructions < settings.max_instructions]
+    searched = pinned(run, "search", training, lambda: sample(small, settings.search_modules, settings.seed))
+    with Bench(settings.target, searched, run / "search.jsonl", jobs) as bench:
+        search = Search(bench, space, report=report)
+        points = search.grow(settings.coreset)
+        on_top = OnTop(bench, points, range(min(settings.edit_modules, len(searched))))
+        edits = find_edits(on_top, space, report)
+        option_sets = choose_option_sets(on_top, edits, settings.option_sets)
+    report(f"{len(points)} sequences, {len(option_sets)} option sets")
+
+    sequences = [(*p.candidate().sequence, *p.codegen) for p in points]
+    validation = [m for m in everything if m.split == "validation"]
+    profiled = pinned(
+        run,
+        "profile",
+        [*training, *validation],
+        lambda: (
+            sample(training, settings.profile_modules, settings.seed + 1)
+            + sample(validation, settings.profile_modules // 4, settings.seed)
+        ),
+    )
+    data = profile(
+        settings.target, profiled, sequences, option_sets, run / "profile.jsonl", jobs, settings.seed, report
+    )
+    models = fit_models(data, settings.seed, report)
+    write_run(run, settings, sequences, option_sets, edits, data, models)
+
+
+def fit_models(data: Profile, seed: int, report: Report) -> dict[str, Fitted]:
+    """The two value models, for sequences and for option sets."""
+    column = feature_names().index("instructions")
+    report("value model of sequences:")
+    sequence = fit(data.features, data.sequence_ratios, data.projects, column, 3, seed, report)
+    report("value model of option sets:")
+    options = fit(data.set_features, data.set_ratios, data.set_projects, column, 3, seed, report)
+    return {"sequence": sequence, "options": options}
+
+
+def write_run(
+    run: Path,
+    settings: Settings,
+    sequences: Sequence[Sequence[str]],
+    option_sets: Sequence[Sequence[str]],
+    edits: Sequence[Edit],
+    data: Profile,
+    models: dict[str, Fitted],
+) -> None:
+    """`run.json`, the models, and inputs on which an export must prove parity."""
+    names = feature_names()
+    for name, model in models.items():
+        (run / f"{name}.onnx").write_bytes(model.export(len(names)))
+    clang = subprocess.run(["clang-19", "--version"], capture_output=True, text=True, check=False).stdout
+    content = {
+        "settings": asdict(settings),
+        "architectures": targets()[settings.target].architectures,
+        "llvm": clang.splitlines()[0] if clang else "",
+        "features": names,
+        "sequences": [["default<Oz>"], *[list(s) for s in sequences]],
+        "option_sets": [list(s) for s in option_sets],
+        "edits": [asdict(e) for e in edits],
+        "models": {n: {"chosen": m.name, "margin": m.margin, "cross_validation": m.table} for n, m in models.items()},
+        "profiled": {"modules": len(data.projects), "projects": sorted(set(data.projects))},
+    }
+    (run / "run.json").write_text(json.dumps(content, indent=1) + "\n")
+    np.savez_compressed(run / "parity.npz", sequence=data.features, options=data.set_features)
+
+
+__all__ = ["Action", "Settings", "train"]
