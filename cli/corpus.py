@@ -43,8 +43,10 @@ class Group(click.Group):
     """A group whose commands report a CorpusError as one line."""
 
     def invoke(self, ctx: click.Context) -> object:
-        from mlcomp.training.corpus import CorpusError
-
+        try:
+            from mlcomp.training.corpus import CorpusError
+        except ModuleNotFoundError as error:
+            fail([f"the corpus needs {error.name}; install mlcomp-compiler[training]"])
         try:
             return super().invoke(ctx)
         except CorpusError as error:
@@ -142,24 +144,24 @@ def summary(records: list[ModuleRecord]) -> dict[str, int]:
 
 def show(rows: list[dict[str, object]]) -> None:
     """Print rows of `stats` as a table."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Training corpus")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     columns = (
         "target",
         "split",
         "project",
         "projects",
         "modules",
-        "functions",
         "instructions",
         "median",
         "largest",
     )
     shown = [column for column in columns if any(column in row for row in rows)]
     for column in shown:
-        table.add_column(column, justify="left" if column in ("target", "split", "project") else "right")
+        table.add_column(column, no_wrap=True, justify="left" if column in ("target", "split", "project") else "right")
     for row in rows:
         cells = ["" if "project" in row and column == "projects" else row.get(column, "") for column in shown]
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in cells))

@@ -17,6 +17,7 @@ from mlcomp.driver.settings import Settings
 from mlcomp.driver.target import architecture, cross_target
 from mlcomp.driver.toolchain import major_version
 
+LINKER_VARIABLE = "MLCOMP_PLUGIN_OPTIONS"
 PLUGIN = os.path.join(PACKAGE, "lib", "mlcomp-plugin.so")
 
 
@@ -88,6 +89,6 @@ def _plugin_arguments(request: Request, settings: Settings, folder: str) -> list
             arguments += ["-Xclang", "-mllvm", "-Xclang", option]
     if request.links_with_lto:
         arguments += ["-Xlinker", f"--load-pass-plugin={PLUGIN}"]
-        for option in plugin_options:
-            arguments += ["-Xlinker", "-mllvm", "-Xlinker", option]
+        # ld.lld reads its options before it loads plugins, so that it knows none of theirs.
+        os.environ[LINKER_VARIABLE] = "\n".join(plugin_options)
     return arguments

@@ -182,7 +182,9 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
     everything = corpus.load(settings.target, None)
     training = [m for m in everything if m.split == "train"]
     small = [m for m in training if 40 < m.instructions < settings.max_instructions]
-    searched = pinned(run, "search", training, lambda: sample(small, settings.search_modules, settings.seed))
+    validation = [m for m in everything if m.split == "validation"]
+    usable = [*training, *validation]
+    searched = pinned(run, "search", usable, lambda: sample(small, settings.search_modules, settings.seed))
     with Bench(settings.target, searched, run / "search.jsonl", jobs) as bench:
         search = Search(bench, space, report=report)
         points = search.grow(settings.coreset)
@@ -192,11 +194,10 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
     report(f"{len(points)} sequences, {len(option_sets)} option sets")
 
     sequences = [(*p.candidate().sequence, *p.codegen) for p in points]
-    validation = [m for m in everything if m.split == "validation"]
     profiled = pinned(
         run,
         "profile",
-        [*training, *validation],
+        usable,
         lambda: (
             sample(training, settings.profile_modules, settings.seed + 1)
             + sample(validation, settings.profile_modules // 4, settings.seed)

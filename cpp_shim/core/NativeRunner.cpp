@@ -5,8 +5,9 @@
 //
 // Tree ensembles, data movement and element-wise arithmetic equal ONNX Runtime
 // bit for bit. Matrix products, sums and Exp, Log, Tanh, Sigmoid differ in the
-// last bits, since ONNX Runtime's own order of summation depends on the CPU:
-// relative to the largest score the difference stays below 1e-5.
+// last bits, since ONNX Runtime's order of summation depends on the CPU: the
+// difference stays below 1e-5 of a model's largest scores. A score that cancels
+// to nearly zero has fewer equal digits.
 
 #include "ModelRunner.h"
 #include "OnnxReader.h"

@@ -286,7 +286,8 @@ private:
         return;
       }
     }
-    P = Q;
+    if (!Failed) // Take may have used up the allowance
+      P = Q;
   }
 
   static float readFloat(const uint8_t *Q) { return bit_cast<float>(support::endian::read32le(Q)); }

@@ -3,12 +3,14 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/TargetParser/Triple.h"
 #include <cmath>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <numeric>
 
 using namespace llvm;
@@ -67,6 +69,26 @@ struct Manifest {
 
 } // namespace
 
+/// ONNX Runtime's library: as the user says, or from the Python package beside
+/// ours.
+static std::string ortLibrary() {
+  if (const char *Given = std::getenv("MLCOMP_ORT_LIBRARY"))
+    return Given;
+  Dl_info Ours;
+  if (!dladdr(reinterpret_cast<void *>(&ortLibrary), &Ours))
+    return "";
+  SmallString<256> Folder(Ours.dli_fname);
+  for (int Up = 0; Up != 3; ++Up) // site-packages/mlcomp/lib/LIBRARY
+    sys::path::remove_filename(Folder);
+  sys::path::append(Folder, "onnxruntime", "capi");
+  std::vector<std::string> Found;
+  std::error_code Code;
+  for (sys::fs::directory_iterator It(Folder, Code), End; It != End && !Code; It.increment(Code))
+    if (sys::path::filename(It->path()).starts_with("libonnxruntime.so"))
+      Found.push_back(It->path());
+  return Found.empty() ? "" : *std::min_element(Found.begin(), Found.end());
+}
+
 Error Policy::readManifest(StringRef Folder, Engine E) {
   SmallString<256> Path(Folder);
   sys::path::append(Path, "manifest.json");
@@ -124,14 +146,20 @@ Error Policy::readManifest(StringRef Folder, Engine E) {
     auto Bytes = readFile(ModelPath);
     if (!Bytes)
       return Bytes.takeError();
-    const char *Library = std::getenv("MLCOMP_ORT_LIBRARY");
     if (E == Engine::Ort)
-      return createOrtRunner(ModelPath, Library ? Library : "");
+      return createOrtRunner(ModelPath, ortLibrary());
     auto Runner = createNativeRunner((*Bytes)->getBuffer());
-    if (Runner || E == Engine::Native || !Library)
+    if (Runner || E == Engine::Native)
       return Runner;
-    consumeError(Runner.takeError());
-    return createOrtRunner(ModelPath, Library);
+    Error Problem = Runner.takeError();
+    if (!Problem.isA<UnsupportedOperator>())
+      return Problem;
+    auto Reference = createOrtRunner(ModelPath, ortLibrary());
+    if (Reference)
+      consumeError(std::move(Problem));
+    else
+      return joinErrors(std::move(Problem), Reference.takeError());
+    return Reference;
   };
   for (auto [File, Slot] :
        {std::pair(&Mf.SequenceModel, &SequenceModel), std::pair(&Mf.OptionModel, &OptionModel)}) {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from installation import Installation
+from make_policy import make_policy
 
 
 @pytest.fixture
@@ -25,3 +26,11 @@ def real_mlcc(tmp_path: Path, clang: str) -> Installation:
     installation.plugin.unlink()
     installation.environment = {**os.environ, "PYTHONPATH": installation.environment["PYTHONPATH"]}
     return installation
+
+
+@pytest.fixture
+def built_mlcc(real_mlcc: Installation, plugin: str) -> Installation:
+    """An installation that executes the real clang with the real plugin; `x86_64-size` ships with it."""
+    real_mlcc.plugin.symlink_to(plugin)
+    make_policy(real_mlcc.package / "policies" / "x86_64-size")
+    return real_mlcc

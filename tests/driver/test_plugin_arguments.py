@@ -132,7 +132,15 @@ def test_full_lto_with_lld_loads_the_plugin_into_the_linker(mlcc: Installation) 
         ):
             arguments = mlcc.arguments("-O=ml", *lto, *linker, "a.o", "-o", "a")
             assert arguments[:2] == ["-Xlinker", f"--load-pass-plugin={mlcc.plugin}"]
-            assert "-mlcomp-effort=1" in arguments
+
+
+def test_the_linker_gets_the_plugins_options_through_the_environment(mlcc: Installation) -> None:
+    mlcc.tools.joinpath("clang-19").write_text('#!/bin/sh\necho "$MLCOMP_PLUGIN_OPTIONS"\n')
+    folder = mlcc.package / "policies" / "x86_64-size"
+    line = ["-O=ml-size", "--ml-effort=2", "-fuse-ld=lld", "a.o"]
+    expected = [f"-mlcomp-policy={folder}", "-mlcomp-objective=size", "-mlcomp-effort=2"]
+    assert mlcc.run(*line, "-flto").stdout.splitlines() == expected
+    assert mlcc.run(*line).stdout == "\n"
 
 
 @pytest.mark.parametrize(

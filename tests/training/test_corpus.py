@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -27,6 +28,7 @@ from mlcomp.training.corpus import (
 )
 from mlcomp.training.corpus.build import cap_projects, count, largest_share, sources
 from mlcomp.training.corpus.fetch import Apt, deb822_to_source, list_to_source, write_sources
+from mlcomp.training.corpus.manifest import Template
 
 needs_clang = pytest.mark.skipif(not shutil.which("clang-19"), reason="clang-19 is not installed")
 
@@ -79,7 +81,7 @@ class FakeMirror:
             status = 100
         return subprocess.CompletedProcess(command, status, output, "")
 
-    def package(self, **changes: object) -> Package:
+    def package(self, **changes: Any) -> Package:
         package = Package("demo", "1.0-1", "train", "demo", {self.tarball.name: self.digest}, ("*.c",))
         return replace(package, **changes)
 
@@ -222,7 +224,7 @@ def test_missing_package_is_one_line_and_the_others_are_fetched(mirror: FakeMirr
 # Building
 
 
-def demo_corpus(cache: Path, files: dict[str, str], **changes: object) -> Manifest:
+def demo_corpus(cache: Path, files: dict[str, str], **changes: Any) -> Manifest:
     root = cache / "unpacked/demo_1.0"
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -255,18 +257,12 @@ def test_flags_of_a_record_compile_its_source(tmp_path: Path) -> None:
         {**files, "t.in": "int @W@;"},
         config={"own.h": "int own;\n"},
         links={"g": ("h/*.h",)},
-        templates={"t.h": read_template("t.in", {"@W@": "word"})},
+        templates={"t.h": Template("t.in", {"@W@": "word"})},
     )
     assert build_corpus(manifest, "x86_64", tmp_path).modules == 1
     (record,) = load("x86_64", cache=tmp_path)
     command = ["clang-19", *record.flags, "-c", record.source, "-o", str(tmp_path / "a.o")]
     subprocess.run(command, cwd=record.root, check=True)
-
-
-def read_template(source: str, words: dict[str, str]) -> object:
-    from mlcomp.training.corpus.manifest import Template
-
-    return Template(source, words)
 
 
 @needs_clang
@@ -303,9 +299,12 @@ def test_second_build_compiles_only_what_changed(tmp_path: Path, monkeypatch: py
     manifest = demo_corpus(tmp_path, {"a.c": program("a")})
     build_corpus(manifest, "x86_64", tmp_path)
     compiled: list[str] = []
-    monkeypatch.setattr(
-        "mlcomp.training.corpus.build.compile_module", lambda source, *_: compiled.append(source) or "off"
-    )
+
+    def note(source: str, *_: object) -> str:
+        compiled.append(source)
+        return "is not compiled"
+
+    monkeypatch.setattr("mlcomp.training.corpus.build.compile_module", note)
     assert build_corpus(manifest, "x86_64", tmp_path).modules == 1
     assert compiled == []
     changed = replace(manifest.packages[0], defines=("NEW",))
