@@ -263,9 +263,27 @@ PreservedAnalyses MlcompPass::run(Module &M, ModuleAnalysisManager &MAM) {
   return PreservedAnalyses::none();
 }
 
+/// ld.lld reads its -mllvm options before it loads a plugin; the driver hands
+/// ours to it in a variable, one to a line.
+static void readLinkerOptions() {
+  const char *Text = std::getenv("MLCOMP_PLUGIN_OPTIONS");
+  if (!Text)
+    return;
+  SmallVector<StringRef> Lines;
+  StringRef(Text).split(Lines, '\n', -1, /*KeepEmpty=*/false);
+  auto &Registered = cl::getRegisteredOptions();
+  for (StringRef Line : Lines) {
+    auto [Name, Value] = Line.ltrim('-').split('=');
+    cl::Option *O = Name.starts_with("mlcomp-") ? Registered.lookup(Name) : nullptr;
+    if (O && O->getNumOccurrences() == 0)
+      O->addOccurrence(0, Name, Value);
+  }
+}
+
 static void registerCallbacks(PassBuilder &PB) {
   if (std::getenv(DisableVariable))
     return;
+  readLinkerOptions();
   auto S = std::make_shared<State>();
   PB.registerAnalysisRegistrationCallback([](FunctionAnalysisManager &FAM) { registerFeatureAnalyses(FAM); });
   if (auto *PIC = PB.getPassInstrumentationCallbacks())

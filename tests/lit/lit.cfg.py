@@ -25,5 +25,6 @@ config.substitutions += [  # noqa: F821
     ("%make_policy", f"{sys.executable} {here.parent / 'make_policy.py'}"),
     ("%FileCheck", "/usr/lib/llvm-19/bin/FileCheck"),
     ("%inputs", str(here / "Inputs")),
+    ("%plugin", str(plugin)),
 ]
 config.environment["PYTHONPATH"] = str(here.parent.parent / "build" / "dev")  # noqa: F821
