@@ -76,7 +76,9 @@ def build(target: Target, module: ModuleRecord, compiler: list[str], level: list
         obj, image = Path(folder, "out.o"), Path(folder, "out.elf")
         cpu = run_for_cpu([*compiler, *flags, *level, "-c", module.source, "-o", str(obj)], module.root)
         command = ["ld.lld-19", "-m", target.emulation, "--unresolved-symbols=ignore-all", "-e", "0"]
-        run_for_cpu([*command, "-z", "norelro", "--build-id=none", str(obj), "-o", str(image)], Path(folder))
+        run_for_cpu(
+            [*command, "--noinhibit-exec", "-z", "norelro", "--build-id=none", str(obj), "-o", str(image)], Path(folder)
+        )
         flash, loaded = linked_sizes(image)
         size = object_size(obj.read_bytes())
     return Built(flash, loaded, size.text + size.rodata + size.data, cpu)
