@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mlcomp.passes_features.native import object_size
 from rich.console import Console
 from rich.table import Table
+
+from mlcomp.passes_features.native import object_size
 
 HERE = Path(__file__).parent
 PROGRAMS = ("modbus", "filter", "sha256")
