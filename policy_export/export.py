@@ -35,7 +35,7 @@ PARITY_ROWS = 64  # recorded in the policy; the proof itself uses all inputs of 
 # edits of the best, so many rounds over.
 EFFORTS: list[dict[str, Any]] = [
     {"sequences": 1, "option_sets": [1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
-    {"sequences": 2, "option_sets": [2, 1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
+    {"sequences": 1, "option_sets": [2], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
     {"sequences": 5, "option_sets": [4, 3, 2], "option_edits": 16, "sequence_edits": 4, "rounds": 1},
     {"sequences": 99, "option_sets": [8, 6, 4, 2, 1], "option_edits": 99, "sequence_edits": 60, "rounds": 3},
 ]
