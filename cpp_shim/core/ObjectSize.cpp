@@ -113,6 +113,9 @@ Expected<ObjectSize> sizeOfObject(StringRef Bytes) {
     bool Writable = Elf ? ELFSectionRef(S).getFlags() & ELF::SHF_WRITE : S.isData();
     if (!Allocated)
       continue;
+    // The linker folds these into a few entries for the whole program.
+    if (Elf && ELFSectionRef(S).getType() == ELF::SHT_ARM_EXIDX)
+      continue;
     (S.isBSS() ? Size.Bss : S.isText() ? Size.Text : Writable ? Size.Data : Size.ReadOnly) += S.getSize();
   }
   if (Elf && Elf->getEMachine() == ELF::EM_RISCV) {

@@ -1,5 +1,6 @@
 #include "Search.h"
 #include "llvm/IR/Module.h"
+#include "llvm/TargetParser/Triple.h"
 
 using namespace llvm;
 
@@ -26,8 +27,9 @@ namespace {
 /// One search, as an experiment in the laboratory.
 class Searcher {
 public:
-  Searcher(Laboratory &Lab, const Policy &P, const EffortPlan &Plan, ArrayRef<float> SequenceScores)
-      : Lab(Lab), P(P), Plan(Plan), SequenceScores(SequenceScores) {}
+  Searcher(Laboratory &Lab, const Policy &P, const EffortPlan &Plan, ArrayRef<float> SequenceScores,
+           uint64_t Slack)
+      : Lab(Lab), P(P), Plan(Plan), SequenceScores(SequenceScores), Slack(Slack) {}
   Decision run();
 
 private:
@@ -40,6 +42,7 @@ private:
   const Policy &P;
   const EffortPlan &Plan;
   ArrayRef<float> SequenceScores;
+  uint64_t Slack; ///< Bytes that a choice must save at least.
   Decision Result;
 };
 
@@ -50,6 +53,7 @@ private:
 bool Searcher::attempt(Trial T) {
   T.Result = Lab.measure(T.What);
   bool Better = T.Result.measured() && T.Result.Size.flash() < Result.chosen().Result.Size.flash() &&
+                T.Result.Size.flash() + Slack <= Result.baseline().Result.Size.flash() &&
                 T.Result.Size.ram() <= Result.baseline().Result.Size.ram();
   Result.Trials.push_back(std::move(T));
   if (Better)
@@ -143,8 +147,10 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   if (!Scores)
     return Scores.takeError();
   Laboratory Lab(M, Ctx, Baseline);
+  // How far calls reach after relaxation is known to the linker only.
+  uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 8 : 0;
   Decision Result;
-  if (Error E = Lab.run([&] { Result = Searcher(Lab, P, P.Plans[Effort], *Scores).run(); }))
+  if (Error E = Lab.run([&] { Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack).run(); }))
     return E;
   if (!Result.baseline().Result.measured())
     return createStringError(inconvertibleErrorCode(), "the baseline could not be measured");
