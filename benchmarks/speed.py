@@ -118,7 +118,7 @@ def main(runs: int, mlcc: str, out: Path | None) -> None:
         measures: dict[str, Callable[[], Any]] = {
             "launcher": lambda: compare(
                 {
-                    "python3, then clang": ["sh", "-c", "python3 -I -c pass; exec clang-19 " + " ".join(base)],
+                    "python3, then clang": ["sh", "-c", f"{sys.executable} -I -c pass; exec clang-19 " + " ".join(base)],
                     "mlcc": [mlcc, *base],
                     "clang": ["clang-19", *base],
                 },
