@@ -160,7 +160,10 @@ def main(
 
     def measure(module: ModuleRecord) -> dict[str, Any]:
         row: dict[str, Any] = {"project": module.project, "source": module.source, "ml": {}}
-        row["oz"] = vars(build(target, module, ["clang-19"], ["-Oz"], scratch))
+        try:
+            row["oz"] = vars(build(target, module, ["clang-19"], ["-Oz"], scratch))
+        except RuntimeError as problem:  # clang itself cannot: the corpus has changed since it was indexed
+            return {"skipped": f"{module.project}/{module.source}", "why": str(problem)}
         for effort in efforts:
             if effort > 1 and module.sha256 not in searched:
                 continue
@@ -168,12 +171,13 @@ def main(
             row["ml"][str(effort)] = vars(build(target, module, [mlcc], level, scratch))
         return row
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    skipped: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool, Progress() as progress:
         scratch = Path(folder)
         task = progress.add_task(f"{name}, {len(modules)} files", total=len(modules))
         for row in pool.map(measure, modules):
-            rows.append(row)
+            (skipped if "skipped" in row else rows).append(row)
             progress.advance(task)
     result = {
         "command": "benchmarks/size.py " + " ".join(sys.argv[1:]),
@@ -182,6 +186,7 @@ def main(
         "clang": subprocess.run(["clang-19", "--version"], capture_output=True, text=True, check=True).stdout.split(
             "\n"
         )[0],
+        "skipped": skipped,
         "efforts": {str(e): summarise(rows, str(e)) for e in efforts},
         "rows": [
             {"file": f"{r['project']}/{r['source']}", "oz": r["oz"]["flash"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import statistics
 import subprocess
 import sys
@@ -115,12 +116,13 @@ def main(runs: int, mlcc: str, out: Path | None) -> None:
         source, obj = Path(folder, "hello.c"), str(Path(folder, "hello.o"))
         source.write_text(HELLO)
         base = ["-Oz", "-c", str(source), "-o", obj]
+        clang, interpreter = ["clang-19", *base], shlex.quote(sys.executable)
         measures: dict[str, Callable[[], Any]] = {
             "launcher": lambda: compare(
                 {
-                    "python3, then clang": ["sh", "-c", f"{sys.executable} -I -c pass; exec clang-19 " + " ".join(base)],
+                    "python3, then clang": ["sh", "-c", f"{interpreter} -I -c pass; exec {shlex.join(clang)}"],
                     "mlcc": [mlcc, *base],
-                    "clang": ["clang-19", *base],
+                    "clang": clang,
                 },
                 runs,
             ),
