@@ -66,9 +66,10 @@ def main() -> None:
     lines = [
         "# Results",
         "",
-        "Made from `benchmarks/results/*.json` by `benchmarks/report.py`; `make bench` measures them again. Files",
-        "of the corpus's test projects (never used in training or choice of anything; a seeded sample where the command",
-        "says so), compiled from source, each object linked on its own: `.text` + `.rodata` + `.data`, against clang -Oz of the same version and flags.",
+        "Made from `benchmarks/results/*.json` by `benchmarks/report.py`; `make bench` measures them again. Files of",
+        "the corpus's test projects, which are used for nothing else (a seeded sample where the command says so),",
+        "compiled from source, each object linked on its own: `.text` + `.rodata` + `.data`, against clang -Oz of the",
+        "same version and flags.",
         "",
     ]
     for target in TARGETS:
