@@ -162,8 +162,8 @@ def main(
         row: dict[str, Any] = {"project": module.project, "source": module.source, "ml": {}}
         try:
             row["oz"] = vars(build(target, module, ["clang-19"], ["-Oz"], scratch))
-        except RuntimeError as problem:  # clang itself cannot: the corpus has changed since it was indexed
-            return {"skipped": f"{module.project}/{module.source}", "why": str(problem)}
+        except RuntimeError:  # clang itself cannot: the corpus has changed since it was indexed
+            return {"skipped": f"{module.project}/{module.source}"}
         for effort in efforts:
             if effort > 1 and module.sha256 not in searched:
                 continue
@@ -186,7 +186,7 @@ def main(
         "clang": subprocess.run(["clang-19", "--version"], capture_output=True, text=True, check=True).stdout.split(
             "\n"
         )[0],
-        "skipped": skipped,
+        "skipped": [s["skipped"] for s in skipped],
         "efforts": {str(e): summarise(rows, str(e)) for e in efforts},
         "rows": [
             {"file": f"{r['project']}/{r['source']}", "oz": r["oz"]["flash"]}
