@@ -24,9 +24,9 @@ from mlcomp.platforms.targets import Target, targets
 HERE = Path(__file__).parent
 LEVELS = ("-Os", "-Oz", "-O=ml-size")
 PROGRAMS = {  # source: (what it is, what it reads)
-    "modbus.c": ("Modbus RTU server", "inputs/modbus.txt"),
-    "filter.c": ("fixed-point filters", "inputs/filter.txt"),
-    "sha256.c": ("SHA-256 and HMAC", "sha256.c"),
+    "modbus.c": ("Modbus server", "inputs/modbus.txt"),
+    "filter.c": ("vibration DSP", "inputs/filter.txt"),
+    "sha256.c": ("SHA-256, HMAC", "sha256.c"),
     "shell.c": ("motor console", "inputs/shell.txt"),
 }
 SECTIONS = (".text", ".rodata", ".srodata", ".data", ".sdata")  # what takes flash
@@ -174,7 +174,7 @@ def main() -> int:
     for complaint in found:
         errors.print(f"[red]demo: error:[/] {complaint}")
     if not found:
-        console.print("Why? [bold].venv/bin/mlcomp explain examples/shell.c --target riscv32[/] shows it step by step.")
+        console.print("Step by step: [bold].venv/bin/mlcomp explain examples/shell.c --target riscv32[/]")
     return 1 if found else 0
 
 
