@@ -12,7 +12,7 @@
 
 enum { SECTIONS = 3, TAPS = 16, DECIMATION = 4, BLOCK = 32, TONES = 2, COEFFICIENT_BITS = 14 };
 
-/* Direct form I: its states are samples, so they cannot overflow. */
+/* Direct form I: its states are samples, so they cannot overflow; their weighted sum takes 33 bits. */
 struct biquad {
   int16_t b[3], a[2]; /* Q14 */
 };
@@ -63,11 +63,11 @@ static int16_t saturate(int32_t value) {
 }
 
 static int16_t run_section(const struct biquad *c, struct biquad_state *s, int16_t x) {
-  int32_t sum = s->rest;
+  int64_t sum = s->rest;
   sum += c->b[0] * x + c->b[1] * s->x[0] + c->b[2] * s->x[1];
   sum -= c->a[0] * s->y[0] + c->a[1] * s->y[1];
-  int16_t y = saturate(sum >> COEFFICIENT_BITS);
-  s->rest = sum & ((1 << COEFFICIENT_BITS) - 1);
+  int16_t y = saturate((int32_t)(sum >> COEFFICIENT_BITS));
+  s->rest = (int32_t)(sum & ((1 << COEFFICIENT_BITS) - 1));
   s->x[1] = s->x[0];
   s->x[0] = x;
   s->y[1] = s->y[0];
