@@ -64,8 +64,11 @@ static int16_t saturate(int32_t value) {
 
 static int16_t run_section(const struct biquad *c, struct biquad_state *s, int16_t x) {
   int64_t sum = s->rest;
-  sum += c->b[0] * x + c->b[1] * s->x[0] + c->b[2] * s->x[1];
-  sum -= c->a[0] * s->y[0] + c->a[1] * s->y[1];
+  sum += c->b[0] * x; /* each product fits 32 bits, their sum need not */
+  sum += c->b[1] * s->x[0];
+  sum += c->b[2] * s->x[1];
+  sum -= c->a[0] * s->y[0];
+  sum -= c->a[1] * s->y[1];
   int16_t y = saturate((int32_t)(sum >> COEFFICIENT_BITS));
   s->rest = (int32_t)(sum & ((1 << COEFFICIENT_BITS) - 1));
   s->x[1] = s->x[0];
