@@ -125,7 +125,7 @@ Error mlcomp_session::prepare() {
   PipelineTuningOptions Tuning;
   Tuning.LoopUnrolling = Tuning.LoopInterleaving = Level != "O1";
   Tuning.LoopVectorization = !Sized && Level != "O1";
-  Tuning.SLPVectorization = Level != "Oz" && Level != "O1";
+  Tuning.SLPVectorization = Level != "O1";
   if (Level == "Os")
     Tuning.LoopVectorization = true;
   Analyses = std::make_unique<Managers>(*Context, *TM, Tuning);
@@ -250,10 +250,10 @@ API int mlcomp_session_size(mlcomp_session *S, mlcomp_size *Out, char **ErrorOut
     OptionScope Scope;
     Error E = S->setOptions(Scope);
     Expected<ObjectSize> Size = measureModule(*S->M, *S->TM);
-    if (!E && Size)
-      Channel.send(StringRef(reinterpret_cast<const char *>(&*Size), sizeof *Size));
-    else
+    if (E || !Size)
       _exit(1);
+    Channel.send(StringRef(reinterpret_cast<const char *>(&*Size), sizeof *Size));
+    return false;
   });
   if (!Messages)
     return fail(Messages.takeError(), ErrorOut);
@@ -283,14 +283,15 @@ API int mlcomp_session_try(mlcomp_session *S, const char *Sequence, const char *
   Laboratory Lab(*S->M, S->context(), "default<" + S->Level + ">");
   if (CpuMilliseconds)
     Lab.CpuMilliseconds = CpuMilliseconds;
-  Error E = Lab.run([&] {
+  auto Done = Lab.run([&]() -> const Actions * {
     if (Features && !Texts.empty())
       if (auto After = Lab.featuresAfter(Texts))
         llvm::copy(*After, Features);
     for (unsigned I = 0; I != SetCount; ++I)
       Out[I] = toC(Lab.measure(Candidates[I]));
+    return nullptr;
   });
-  return E ? fail(std::move(E), ErrorOut) : 0;
+  return Done ? 0 : fail(Done.takeError(), ErrorOut);
 }
 
 API char *mlcomp_session_write(mlcomp_session *S, int Text, size_t *Size) {

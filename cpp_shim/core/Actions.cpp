@@ -2,6 +2,7 @@
 #include "BanTable.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
@@ -75,6 +76,48 @@ static StringRef banReason(StringRef Text) {
   return {};
 }
 
+Error setOptions(ArrayRef<std::string> Texts, OptionScope &Scope) {
+  for (const std::string &Text : Texts)
+    if (isOptionAction(Text))
+      if (Error E = Scope.set(Text))
+        return E;
+  return Error::success();
+}
+
+static std::optional<OptimizationLevel> parseLevel(StringRef Name) {
+  return StringSwitch<std::optional<OptimizationLevel>>(Name)
+      .Case("O0", OptimizationLevel::O0)
+      .Case("O1", OptimizationLevel::O1)
+      .Case("O2", OptimizationLevel::O2)
+      .Case("O3", OptimizationLevel::O3)
+      .Case("Os", OptimizationLevel::Os)
+      .Case("Oz", OptimizationLevel::Oz)
+      .Default(std::nullopt);
+}
+
+/// A pipeline as text. `default<Oz>` and its kin are built as clang builds them;
+/// LLVM's parser would set its own idea of vectorisation, and leave it set.
+static Expected<ModulePassManager> parsePipeline(StringRef Text, PassBuilder &PB) {
+  auto [Name, Rest] = Text.split('<');
+  std::optional<OptimizationLevel> Level;
+  if (Rest.consume_back(">"))
+    Level = parseLevel(Rest);
+  if (Level && *Level != OptimizationLevel::O0) {
+    if (Name == "default")
+      return PB.buildPerModuleDefaultPipeline(*Level);
+    if (Name == "thinlto-pre-link")
+      return PB.buildThinLTOPreLinkDefaultPipeline(*Level);
+    if (Name == "lto-pre-link")
+      return PB.buildLTOPreLinkDefaultPipeline(*Level);
+    if (Name == "lto")
+      return PB.buildLTODefaultPipeline(*Level, nullptr);
+  }
+  ModulePassManager MPM;
+  if (Error E = PB.parsePassPipeline(MPM, Text))
+    return E;
+  return MPM;
+}
+
 Error checkAction(StringRef Text, PassBuilder &PB) {
   if (StringRef Reason = banReason(Text); !Reason.empty())
     return invalid("action '" + Text + "' is banned: " + Reason);
@@ -90,8 +133,7 @@ Error checkAction(StringRef Text, PassBuilder &PB) {
       return Error::success();
     return invalid("LLVM has no function attribute '" + Text + "'");
   }
-  ModulePassManager MPM;
-  return PB.parsePassPipeline(MPM, Text);
+  return parsePipeline(Text, PB).takeError();
 }
 
 static Error applyAttribute(StringRef Text, Module &M) {
@@ -120,10 +162,10 @@ Error applyAction(StringRef Text, Module &M, const CompilationContext &Ctx, Opti
     Ctx.MAM.invalidate(M, PreservedAnalyses::none());
     return Error::success();
   }
-  ModulePassManager MPM;
-  if (Error E = Ctx.PB.parsePassPipeline(MPM, Text))
-    return E;
-  MPM.run(M, Ctx.MAM);
+  auto MPM = parsePipeline(Text, Ctx.PB);
+  if (!MPM)
+    return MPM.takeError();
+  MPM->run(M, Ctx.MAM);
   return Error::success();
 }
 

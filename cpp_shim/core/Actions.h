@@ -59,6 +59,9 @@ private:
 
 inline bool isOptionAction(llvm::StringRef Text) { return Text.starts_with("-"); }
 
+/// Sets the options among \p Texts.
+llvm::Error setOptions(llvm::ArrayRef<std::string> Texts, OptionScope &Scope);
+
 /// Refuses what the ban list (passes_features/actions.toml) names, and what
 /// LLVM does not know.
 llvm::Error checkAction(llvm::StringRef Text, llvm::PassBuilder &PB);

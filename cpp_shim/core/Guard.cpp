@@ -71,40 +71,94 @@ static uint64_t mappedBytes() {
   return Pages * sysconf(_SC_PAGESIZE);
 }
 
-/// Cuts the child loose from what it shares with its parent.
-static void becomeChild(const Limits &L, pid_t Parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != Parent)
-    _exit(ExitFailed);
-  for (int S : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGPROF, SIGXCPU})
-    signal(S, SIG_DFL);
-  sigset_t None;
-  sigemptyset(&None);
-  sigprocmask(SIG_SETMASK, &None, nullptr);
-  rlimit NoCore{0, 0};
-  setrlimit(RLIMIT_CORE, &NoCore);
-  if (uint64_t Mapped = L.MemoryBytes ? mappedBytes() : 0) {
-    rlimit Memory{Mapped + L.MemoryBytes, RLIM_INFINITY};
-    setrlimit(RLIMIT_AS, &Memory);
-  }
-  restartClock(L.CpuMilliseconds);
-  if (int Null = open("/dev/null", O_RDWR | O_CLOEXEC); Null >= 0) {
-    dup2(Null, STDIN_FILENO);
-    dup2(Null, STDOUT_FILENO);
-    dup2(Null, STDERR_FILENO);
-  }
-  // clang's handlers would remove the parent's output file.
-  remove_fatal_error_handler();
-  install_fatal_error_handler([](void *, const char *, bool) { _exit(ExitFailed); });
-  remove_bad_alloc_error_handler();
-  install_bad_alloc_error_handler([](void *, const char *, bool) { _exit(ExitOutOfMemory); });
+/// Lowers a soft limit, and returns what it was.
+static rlimit lowerLimit(__rlimit_resource Resource, rlim_t Value) {
+  rlimit Old{RLIM_INFINITY, RLIM_INFINITY};
+  getrlimit(Resource, &Old);
+  rlimit New{std::min(Value, Old.rlim_max), Old.rlim_max};
+  setrlimit(Resource, &New);
+  return Old;
 }
 
-static void silence(LLVMContext &Context) {
-  Context.setLLVMRemarkStreamer(nullptr);
-  Context.setMainRemarkStreamer(nullptr);
-  Context.setDiagnosticHandler(std::make_unique<QuietHandler>());
-}
+namespace {
+
+/// A child cut loose from what it shares with its parent, and tied to it again
+/// if it takes over.
+class Isolation {
+public:
+  Isolation(const Limits &L, pid_t Parent, LLVMContext &Context) : Context(Context) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != Parent)
+      _exit(ExitFailed);
+    for (size_t I = 0; I != std::size(Signals); ++I) {
+      struct sigaction Default{};
+      Default.sa_handler = SIG_DFL;
+      sigaction(Signals[I], &Default, &Actions[I]);
+    }
+    sigset_t None;
+    sigemptyset(&None);
+    sigprocmask(SIG_SETMASK, &None, &Mask);
+    Core = lowerLimit(RLIMIT_CORE, 0);
+    uint64_t Mapped = L.MemoryBytes ? mappedBytes() : 0;
+    Memory = lowerLimit(RLIMIT_AS, Mapped ? Mapped + L.MemoryBytes : RLIM_INFINITY);
+    restartClock(L.CpuMilliseconds);
+    if (int Null = open("/dev/null", O_RDWR | O_CLOEXEC); Null >= 0)
+      for (int Fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        Streams[Fd] = fcntl(Fd, F_DUPFD_CLOEXEC, 3);
+        dup2(Null, Fd);
+      }
+    // clang's handlers would remove the parent's output file.
+    remove_fatal_error_handler();
+    install_fatal_error_handler([](void *, const char *, bool) { _exit(ExitFailed); });
+    remove_bad_alloc_error_handler();
+    install_bad_alloc_error_handler([](void *, const char *, bool) { _exit(ExitOutOfMemory); });
+    if (!canTakeOver(Context)) {
+      Context.setLLVMRemarkStreamer(nullptr);
+      Context.setMainRemarkStreamer(nullptr);
+    }
+    Handler = Context.getDiagnosticHandler();
+    Context.setDiagnosticHandler(std::make_unique<QuietHandler>());
+  }
+
+  /// All as it was, but for the handlers of fatal errors, which cannot be asked
+  /// for: the caller installs its own again.
+  void lift() {
+    Context.setDiagnosticHandler(std::move(Handler));
+    remove_fatal_error_handler();
+    remove_bad_alloc_error_handler();
+    for (int Fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      if (Streams[Fd] < 0)
+        close(Fd);
+      else {
+        dup2(Streams[Fd], Fd);
+        close(Streams[Fd]);
+      }
+    }
+    restartClock(0);
+    setrlimit(RLIMIT_AS, &Memory);
+    setrlimit(RLIMIT_CORE, &Core);
+    for (size_t I = 0; I != std::size(Signals); ++I)
+      sigaction(Signals[I], &Actions[I], nullptr);
+    sigprocmask(SIG_SETMASK, &Mask, nullptr);
+  }
+
+  static bool canTakeOver(LLVMContext &Context) {
+    return !Context.getLLVMRemarkStreamer() && !Context.getMainRemarkStreamer();
+  }
+
+private:
+  static constexpr int Signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGPROF, SIGXCPU};
+  struct sigaction Actions[std::size(Signals)];
+  sigset_t Mask;
+  rlimit Core, Memory;
+  int Streams[3];
+  LLVMContext &Context;
+  std::unique_ptr<DiagnosticHandler> Handler;
+};
+
+} // namespace
+
+bool canTakeOver(const Module &M) { return Isolation::canTakeOver(M.getContext()); }
 
 static ChildEnd endOf(int Status) {
   if (WIFEXITED(Status) && WEXITSTATUS(Status) == 0)
@@ -116,16 +170,20 @@ static ChildEnd endOf(int Status) {
   return ChildEnd::Crashed;
 }
 
-static ChildEnd waitFor(pid_t Pid) {
+/// The status of the child's end; that of a crash if it cannot be known.
+static int waitFor(pid_t Pid) {
   int Status = 0;
   while (waitpid(Pid, &Status, 0) < 0)
     if (errno != EINTR)
-      return ChildEnd::Crashed;
-  return endOf(Status);
+      return SIGKILL;
+  return Status;
 }
 
+/// The last message of a child that goes on as the compiler.
+static constexpr StringRef TakeOver = "mlcomp: the child takes over";
+
 Expected<std::vector<std::string>> runGuarded(Module &M, const Limits &L, ChildEnd &End,
-                                              function_ref<void(const Channel &)> Body) {
+                                              function_ref<bool(const Channel &)> Body) {
   int Pipe[2];
   if (pipe2(Pipe, O_CLOEXEC) != 0)
     return errorCodeToError(std::error_code(errno, std::generic_category()));
@@ -138,10 +196,15 @@ Expected<std::vector<std::string>> runGuarded(Module &M, const Limits &L, ChildE
   }
   if (Pid == 0) {
     close(Pipe[0]);
-    becomeChild(L, Parent);
-    silence(M.getContext());
-    Body(Channel(Pipe[1]));
-    _exit(0);
+    Isolation Child(L, Parent, M.getContext());
+    Channel Out(Pipe[1]);
+    if (!Body(Out))
+      _exit(0);
+    Out.send(TakeOver);
+    close(Pipe[1]);
+    Child.lift();
+    End = ChildEnd::TookOver;
+    return std::vector<std::string>();
   }
   close(Pipe[1]);
   std::string Received;
@@ -154,7 +217,8 @@ Expected<std::vector<std::string>> runGuarded(Module &M, const Limits &L, ChildE
       break;
   }
   close(Pipe[0]);
-  End = waitFor(Pid);
+  int Status = waitFor(Pid);
+  End = endOf(Status);
   std::vector<std::string> Messages;
   for (size_t At = 0; At + 4 <= Received.size();) {
     uint32_t Length;
@@ -163,6 +227,11 @@ Expected<std::vector<std::string>> runGuarded(Module &M, const Limits &L, ChildE
       break;
     Messages.push_back(Received.substr(At + 4, Length));
     At += 4 + Length;
+  }
+  if (!Messages.empty() && Messages.back() == TakeOver) {
+    if (WIFEXITED(Status))
+      _exit(WEXITSTATUS(Status)); // what is buffered was written by the child
+    return createStringError(inconvertibleErrorCode(), "the compiler crashed with the policy's choice");
   }
   return Messages;
 }

@@ -1,3 +1,4 @@
+#include "Adopt.h"
 #include "Search.h"
 #include "UseOrder.h"
 #include "llvm/ADT/StringExtras.h"
@@ -15,13 +16,15 @@ static constexpr unsigned MaxWorkers = 32;
 
 std::string Candidate::key() const { return join(Sequence, "\n") + "\t" + join(Options, "\n"); }
 
-/// What the child keeps: the untouched module and the last optimised one.
+/// What the child keeps: the untouched module and the last optimised one. The
+/// compiler's own module is the baseline's once that has been measured.
 struct Laboratory::Worker {
   const Channel &Out;
   std::unique_ptr<Module> Pristine;
   std::unique_ptr<Module> Optimised;
   Actions OptimisedBy;
   bool OptimisedValid = false;
+  bool BaselineMade = false;
 };
 
 Laboratory::Laboratory(Module &M, const CompilationContext &Ctx, StringRef Baseline)
@@ -100,19 +103,20 @@ Outcome Laboratory::measure(const Candidate &C) {
         consumeError(std::move(E));
         return std::nullopt;
       }
-      return sizeOf(M, *Ctx.TM);
+      W->BaselineMade = true;
+      std::unique_ptr<Module> Copy = CloneModule(M);
+      copyUseLists(M, *Copy);
+      return sizeOf(*Copy, *Ctx.TM);
     }
     Module *N = optimised(C.Sequence);
     if (!N)
       return std::nullopt;
     // Options of the sequence stay in force for code generation.
     for (const Actions *List : {&C.Sequence, &C.Options})
-      for (const std::string &Text : *List)
-        if (isOptionAction(Text))
-          if (Error E = Scope.set(Text)) {
-            consumeError(std::move(E));
-            return std::nullopt;
-          }
+      if (Error E = setOptions(*List, Scope)) {
+        consumeError(std::move(E));
+        return std::nullopt;
+      }
     std::unique_ptr<Module> Copy = CloneModule(*N);
     sortUseLists(*Copy);
     return sizeOf(*Copy, *Ctx.TM);
@@ -143,18 +147,45 @@ void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
   }
 }
 
-Error Laboratory::run(function_ref<void()> Experiment) {
+/// Makes the worker's module what was measured, if the worker can go on as the
+/// compiler. Debug information stays as the front end made it only outside
+/// clones.
+bool Laboratory::takeOver(const Actions &Sequence) {
+  if (!canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
+    return false;
+  if (Sequence.empty()) {
+    Ctx.MAM.clear(M, M.getName());
+    return W->BaselineMade;
+  }
+  Module *N = optimised(Sequence);
+  if (!N)
+    return false;
+  Ctx.MAM.clear(*N, N->getName());
+  Ctx.MAM.clear(M, M.getName());
+  adoptContents(*N, M);
+  sortUseLists(M);
+  return true;
+}
+
+Expected<bool> Laboratory::run(function_ref<const Actions *()> Experiment) {
   Limits L;
   L.CpuMilliseconds = CpuMilliseconds;
   for (unsigned Attempt = 0; Attempt != MaxWorkers; ++Attempt) {
     ChildEnd End;
     auto Messages = runGuarded(M, L, End, [&](const Channel &Out) {
       W.reset(new Worker{Out, CloneModule(M), nullptr, {}});
-      Experiment();
-      W.release(); // the process ends here; no need to tidy up
+      const Actions *Sequence = Experiment();
+      bool Continues = Sequence && takeOver(*Sequence);
+      if (!Continues)
+        W.release(); // the process ends here; no need to tidy up
+      return Continues;
     });
     if (!Messages)
       return Messages.takeError();
+    if (End == ChildEnd::TookOver) {
+      W.reset();
+      return true;
+    }
     size_t Before = Known.size();
     absorb(*Messages, End);
     if (End == ChildEnd::Completed)
@@ -163,7 +194,7 @@ Error Laboratory::run(function_ref<void()> Experiment) {
       return createStringError(inconvertibleErrorCode(), "the measuring process cannot start");
   }
   Experiment();
-  return Error::success();
+  return false;
 }
 
 } // namespace mlcomp

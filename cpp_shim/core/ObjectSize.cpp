@@ -1,5 +1,6 @@
 #include "ObjectSize.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
@@ -129,6 +130,8 @@ Expected<ObjectSize> sizeOfObject(StringRef Bytes) {
 
 Expected<ObjectSize> measureModule(Module &M, TargetMachine &TM) {
   // No side files: the real compilation writes them.
+  TargetOptions Kept = TM.Options;
+  auto Restore = make_scope_exit([&] { TM.Options = Kept; });
   TM.Options.StackUsageOutput.clear();
   TM.Options.MCOptions.SplitDwarfFile.clear();
   SmallVector<char, 0> Buffer;

@@ -22,6 +22,7 @@ static double percent(uint64_t Size, uint64_t Baseline) {
 static std::string endName(ChildEnd End) {
   switch (End) {
   case ChildEnd::Completed:
+  case ChildEnd::TookOver:
     return "measured";
   case ChildEnd::Crashed:
     return "failed";

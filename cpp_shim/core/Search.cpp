@@ -142,7 +142,7 @@ void Searcher::climbSequence() {
 }
 
 Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy &P, unsigned Effort,
-                          StringRef Baseline) {
+                          StringRef Baseline, bool MayTakeOver) {
   auto Scores = P.scoreSequences(moduleFeatures(M, Ctx.MAM));
   if (!Scores)
     return Scores.takeError();
@@ -150,8 +150,13 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   // How far calls reach after relaxation is known to the linker only.
   uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 8 : 0;
   Decision Result;
-  if (Error E = Lab.run([&] { Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack).run(); }))
-    return E;
+  auto Applied = Lab.run([&] {
+    Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack).run();
+    return MayTakeOver && Result.baseline().Result.measured() ? &Result.chosen().What.Sequence : nullptr;
+  });
+  if (!Applied)
+    return Applied.takeError();
+  Result.Applied = *Applied;
   if (!Result.baseline().Result.measured())
     return createStringError(inconvertibleErrorCode(), "the baseline could not be measured");
   return Result;

@@ -47,7 +47,10 @@ public:
   /// that it wants. It must be deterministic: it runs in the worker, and then
   /// once more here with all answers known. Returns an error if nothing could
   /// be tried at all.
-  llvm::Error run(llvm::function_ref<void()> Experiment);
+  ///
+  /// If the experiment ends with a sequence, the worker may take over: then this
+  /// returns true, in the worker, with the module as the sequence makes it.
+  llvm::Expected<bool> run(llvm::function_ref<const Actions *()> Experiment);
 
   /// For experiments. The baseline's candidate is empty.
   Outcome measure(const Candidate &C);
@@ -63,6 +66,7 @@ private:
   llvm::Module *optimised(const Actions &Sequence);
   Outcome measureHere(const Candidate &C);
   void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
+  bool takeOver(const Actions &Sequence);
 
   llvm::Module &M;
   const CompilationContext Ctx;
@@ -85,6 +89,7 @@ struct Decision {
   std::vector<Trial> Trials; ///< The first is the baseline.
   unsigned Chosen = 0;
   bool Measured = false;
+  bool Applied = false; ///< The module is as the chosen sequence makes it.
 
   const Trial &chosen() const { return Trials[Chosen]; }
   const Trial &baseline() const { return Trials[0]; }
@@ -92,9 +97,10 @@ struct Decision {
 };
 
 /// Measures what the policy proposes at \p Effort (1 to 3) and chooses the
-/// smallest. An error means that not even the baseline could be measured.
+/// smallest. An error means that not even the baseline could be measured. With
+/// \p MayTakeOver the child that has measured may go on in this process's place.
 llvm::Expected<Decision> search(llvm::Module &M, const CompilationContext &Ctx, const Policy &P,
-                                unsigned Effort, llvm::StringRef Baseline);
+                                unsigned Effort, llvm::StringRef Baseline, bool MayTakeOver);
 
 } // namespace mlcomp
 

@@ -1,5 +1,6 @@
 #include "UseOrder.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Module.h"
 #include <vector>
@@ -35,9 +36,9 @@ public:
 
   std::vector<Value *> Values;
 
-  bool before(const Use &A, const Use &B) const {
-    unsigned X = Position.lookup(A.getUser()), Y = Position.lookup(B.getUser());
-    return X != Y ? X < Y : A.getOperandNo() < B.getOperandNo();
+  /// Tells uses apart, in module order.
+  std::pair<unsigned, unsigned> key(const Use &U) const {
+    return {Position.lookup(U.getUser()), U.getOperandNo()};
   }
 
 private:
@@ -61,7 +62,20 @@ void sortUseLists(Module &M) {
   Numbering N(M);
   for (Value *V : N.Values)
     if (V->hasNUsesOrMore(2))
-      V->sortUseList([&](const Use &A, const Use &B) { return N.before(A, B); });
+      V->sortUseList([&](const Use &A, const Use &B) { return N.key(A) < N.key(B); });
+}
+
+void copyUseLists(Module &From, Module &To) {
+  Numbering Old(From), New(To);
+  for (auto [V, W] : zip_equal(Old.Values, New.Values)) {
+    if (!V->hasNUsesOrMore(2))
+      continue;
+    DenseMap<std::pair<unsigned, unsigned>, unsigned> Rank;
+    for (const Use &U : V->uses())
+      Rank.try_emplace(Old.key(U), Rank.size());
+    W->sortUseList(
+        [&](const Use &A, const Use &B) { return Rank.lookup(New.key(A)) < Rank.lookup(New.key(B)); });
+  }
 }
 
 } // namespace mlcomp

@@ -19,6 +19,10 @@ namespace mlcomp {
 /// Sorts all use lists of \p M by the position of the users in the module.
 void sortUseLists(llvm::Module &M);
 
+/// Gives the clone \p To the use lists of \p From, so that it compiles exactly
+/// like it.
+void copyUseLists(llvm::Module &From, llvm::Module &To);
+
 } // namespace mlcomp
 
 #endif

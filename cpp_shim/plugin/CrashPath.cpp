@@ -93,6 +93,10 @@ void installCrashPath(bool Strict) {
   Action.sa_flags = SA_ONSTACK | SA_NODEFER | SA_RESETHAND;
   for (int S : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGPROF})
     sigaction(S, &Action, nullptr);
+  takeFatalErrors();
+}
+
+void takeFatalErrors() {
   llvm::remove_fatal_error_handler();
   llvm::install_fatal_error_handler(onFatalError);
 }

@@ -21,6 +21,9 @@ inline constexpr char DisableVariable[] = "MLCC_DISABLE";
 /// \p Strict: report and exit with 70 instead of executing clang again.
 void installCrashPath(bool Strict);
 
+/// The part of it that is LLVM's; to be done again where LLVM has forgotten.
+void takeFatalErrors();
+
 /// Takes the crash path by choice, because of \p Why.
 [[noreturn]] void compileAgain(const std::string &Why);
 

@@ -104,6 +104,7 @@ private:
   bool leavesAlone(const Module &M) const;
   Error optimise(Module &M, const CompilationContext &Ctx);
   Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
+  Error finishChoice(const Candidate &Choice);
   Expected<Decision> firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P);
   std::string baselineText() const;
 
@@ -157,11 +158,22 @@ Error MlcompPass::applyChoice(Module &M, const CompilationContext &Ctx, const Ca
   sortUseLists(M);
   if (Error E = applySequence(Choice.Sequence, M, Ctx, Scope))
     return E;
-  for (const std::string &Text : Choice.Options)
-    if (Error E = Scope.set(Text))
-      return E;
+  if (Error E = setOptions(Choice.Options, Scope))
+    return E;
   Scope.release(); // code generation still needs them
   sortUseLists(M);
+  return Error::success();
+}
+
+/// What is left of it in the child that has taken over.
+Error MlcompPass::finishChoice(const Candidate &Choice) {
+  S->SkipDefault = true;
+  takeFatalErrors();
+  OptionScope Scope;
+  for (const Actions *List : {&Choice.Sequence, &Choice.Options})
+    if (Error E = setOptions(*List, Scope))
+      return E;
+  Scope.release();
   return Error::success();
 }
 
@@ -192,9 +204,8 @@ Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &
   T.What.Options = P.OptionSets[Set].Steps;
   T.OptionsScore = (*SetScores)[Set];
   OptionScope Scope;
-  for (const std::string &Text : T.What.Options)
-    if (Error E = Scope.set(Text))
-      return E;
+  if (Error E = setOptions(T.What.Options, Scope))
+    return E;
   Scope.release();
   Decision D;
   D.Trials.push_back(std::move(T));
@@ -230,12 +241,15 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
                    Twine((*P)->MaxInstructions));
   if (Effort > 0 && !Ctx.TM)
     return problem("there is no target machine to measure with");
-  auto D = Effort == 0 ? firstChoice(M, Ctx, **P) : search(M, Ctx, **P, Effort, baselineText());
+  auto D = Effort == 0 ? firstChoice(M, Ctx, **P)
+                       : search(M, Ctx, **P, Effort, baselineText(), Where == Phase::Compile);
   if (!D)
     return D.takeError();
-  if (D->Measured && !D->isBaseline())
-    if (Error E = applyChoice(M, Ctx, D->chosen().What))
-      return E;
+  Error E = D->Applied                        ? finishChoice(D->chosen().What)
+            : D->Measured && !D->isBaseline() ? applyChoice(M, Ctx, D->chosen().What)
+                                              : Error::success();
+  if (E)
+    return E;
   Report R{M, **P, *D, Objective, Effort};
   R.emitRemark();
   if (!Explain.empty())
