@@ -7,6 +7,7 @@ outputs of one example differ, or if -O=ml-size is larger than -Oz.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -70,7 +71,11 @@ class Tools:
 def run(command: list[str], stdin: bytes = b"") -> bytes:
     """The standard output of a command that must succeed."""
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=TIME_LIMIT, check=False)
+        # A warning of mlcc would mean that the policy was not used: here it is an error.
+        environment = {**os.environ, "MLCC_STRICT": "1"}
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, timeout=TIME_LIMIT, check=False, env=environment
+        )
     except subprocess.TimeoutExpired:
         raise DemoError(f"{Path(command[0]).name} ran for more than {TIME_LIMIT} s") from None
     if done.returncode:

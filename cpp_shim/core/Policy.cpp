@@ -190,10 +190,11 @@ Expected<std::unique_ptr<Policy>> Policy::load(StringRef Folder, PassBuilder &PB
 }
 
 Error Policy::checkTarget(const Triple &T) const {
-  for (const std::string &A : Architectures)
-    if (T.getArchName() == A ||
-        (StringRef(A).ends_with("*") && T.getArchName().starts_with(StringRef(A).drop_back())))
-      return Error::success();
+  // As the triple spells it, or as LLVM does: amd64 is x86_64.
+  for (StringRef Arch : {T.getArchName(), Triple::getArchTypeName(T.getArch())})
+    for (StringRef A : Architectures)
+      if (Arch == A || (A.ends_with("*") && Arch.starts_with(A.drop_back())))
+        return Error::success();
   return refuse("policy '" + Name + "' is for " + join(Architectures, ", ") + ", the target is " +
                 T.getArchName());
 }

@@ -148,7 +148,7 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
     return Scores.takeError();
   Laboratory Lab(M, Ctx, Baseline);
   // How far calls reach after relaxation is known to the linker only.
-  uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 8 : 0;
+  uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 4 : 0;
   Decision Result;
   auto Applied = Lab.run([&] {
     Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack).run();
