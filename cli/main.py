@@ -17,6 +17,7 @@ COMMANDS = {
     "corpus": ("mlcomp.cli.corpus", "corpus", "The training corpus: fetch, build, statistics."),
     "doctor": ("mlcomp.cli.doctor", "doctor", "Check that everything mlcc needs is there and works."),
     "explain": ("mlcomp.cli.explain", "explain", "Show which passes a policy chooses, and why."),
+    "measure": ("mlcomp.cli.measure", "measure", "Build, run and count a program under several compilers."),
     "policy": ("mlcomp.cli.policy", "policy", "List, show and verify policies."),
     "train": ("mlcomp.cli.train", "train", "Make a policy's training run for a target, from the corpus."),
 }

@@ -87,7 +87,7 @@ def profile(
     random_ = random.Random(seed)
     work = []
     for module in modules:
-        extra = random_.sample(range(len(sequences)), min(2, len(sequences)))
+        extra = random_.sample(range(len(sequences)), min(1, len(sequences)))
         if module.sha256 not in known:
             work.append((module.sha256, str(module.path), sections, sequences, option_sets, extra))
     report(f"profiling {len(work)} of {len(modules)} modules")

@@ -43,6 +43,7 @@ class Settings:
     edit_modules: int = 60
     profile_modules: int = 900
     max_instructions: int = 1600  # of modules that are searched on
+    max_profiled: int = 3000  # instructions of modules that are profiled
 
 
 @dataclass(frozen=True)
@@ -194,13 +195,17 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
     report(f"{len(points)} sequences, {len(option_sets)} option sets")
 
     sequences = [(*p.candidate().sequence, *p.codegen) for p in points]
+
+    def measurable(modules: Sequence[ModuleRecord]) -> list[ModuleRecord]:
+        return [m for m in modules if m.instructions < settings.max_profiled]
+
     profiled = pinned(
         run,
         "profile",
         usable,
         lambda: (
-            sample(training, settings.profile_modules, settings.seed + 1)
-            + sample(validation, settings.profile_modules // 4, settings.seed)
+            sample(measurable(training), settings.profile_modules, settings.seed + 1)
+            + sample(measurable(validation), settings.profile_modules // 4, settings.seed)
         ),
     )
     data = profile(
