@@ -48,6 +48,8 @@ def steps(session: Session, policy: RankedPolicy) -> list[dict[str, Any]]:
     sequence = policy.choose_sequence(features)
     chosen = policy.sequences[sequence]
     take(chosen.name, float(policy.score_sequences(features)[sequence]), ("always-inline", *chosen.actions))
+    if sequence:  # which has options of its own
+        return rows
     features = session.features()
     options = policy.choose_option_set(features)
     take(

@@ -70,6 +70,9 @@ def measure(
             }
             if not as_json:
                 Console().print(table_of(platform, names, results))
+                for name, result in zip(names, results, strict=True):
+                    if result.problem:
+                        click.secho(f"{name}: {result.problem}", fg="red")
     except PlatformError as problem:
         raise click.ClickException(str(problem)) from problem
     if as_json:
@@ -129,10 +132,9 @@ def table_of(platform: Platform, names: list[str], results: list[Measurement]) -
     has_region = any(r.region is not None for r in results)
     scope = "region of interest" if has_region else "main"
     table = Table(title=f"{platform.title}: {scope}", title_justify="left")
-    table.add_column("compiler", style="bold")
+    table.add_column("compiler", style="bold", no_wrap=True)
     for heading in ("flash", "RAM", *(m.name + (" (modelled)" if m.source == "modelled" else "") for m in shown)):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
     first = next((r for r in results if not r.problem), None)
     for name, r in zip(names, results, strict=True):
         reference = first if r is not first else None
@@ -147,5 +149,5 @@ def table_of(platform: Platform, names: list[str], results: list[Measurement]) -
             base = ((reference.region if has_region else reference.main) or {}) if reference else {}
             ok = metric.name in counts and not r.problem
             cells.append(_cell(counts[metric.name], base.get(metric.name), metric.unit) if ok else "")
-        table.add_row(name, *cells, f"[red]{r.problem}[/]" if r.problem else "")
+        table.add_row(name, *cells)
     return table

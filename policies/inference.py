@@ -75,7 +75,7 @@ class RankedPolicy:
         return self._score("sequence", features)
 
     def score_option_sets(self, features: Floats) -> Floats:
-        """Predicted ln(size / size without options) of every option set, for an optimised module's features."""
+        """Predicted ln(size / baseline) of every option set, from the features of the baseline's code."""
         return self._score("options", features)
 
     def choose_sequence(self, features: Floats) -> int:
@@ -83,7 +83,7 @@ class RankedPolicy:
         return _confident(self.score_sequences(features), self.manifest["sequence_margin"])
 
     def choose_option_set(self, features: Floats) -> int:
-        """What effort 0 takes: the best-ranked option set, or none."""
+        """What effort 0 takes if it takes the baseline's sequence: the best-ranked option set, or none."""
         return _confident(self.score_option_sets(features), self.manifest["option_margin"])
 
 

@@ -155,21 +155,43 @@ class Search:
         # What does not go together with the first may still help in its place.
         return self._best_prefix(point, score, best, helping[1 : self.prefix // 2 : 2])
 
+    def _helpfulness(self, point: Point, edited: Point, rows: range) -> float:
+        both = self.bench.ratios([point.candidate()], rows)[0]
+        return float((np.minimum(self.bench.ratios([edited.candidate()], rows)[0], both) - both).mean())
+
+    def _helpful_options(self, point: Point) -> list[str]:
+        """The options that help most where they help, beside `point`."""
+        options = self.space.codegen_options
+        value = [self._helpfulness(point, p, self._all) for p in codegen_neighbours(point, options)]
+        order = sorted(range(len(options)), key=lambda i: value[i])[: self.options]
+        return [options[i] for i in sorted(order)]
+
     def _narrow(self, point: Point) -> None:
         """Keeps what helps most where it helps: options beside `point`, changes beside what was swept last."""
-
-        def helpfulness(edited: Point, rows: range) -> float:
-            both = self.bench.ratios([point.candidate()], rows)[0]
-            return float((np.minimum(self.bench.ratios([edited.candidate()], rows)[0], both) - both).mean())
-
-        options = self.space.codegen_options
-        value = [helpfulness(p, self._all) for p in codegen_neighbours(point, options)]
-        order = sorted(range(len(options)), key=lambda i: value[i])[: self.options]
-        self._options = [options[i] for i in sorted(order)]
+        self._options = self._helpful_options(point)
         point = self._swept
-        value = [helpfulness(edit(point), self._part) for edit in self._edits]
+        value = [self._helpfulness(point, edit(point), self._part) for edit in self._edits]
         order = sorted(range(len(value)), key=lambda i: value[i])[: self.changes]
         self._edits = [self._edits[i] for i in sorted(order)]
+
+    def grow_options(self, count: int) -> list[tuple[str, ...]]:
+        """Option sets for the code that the plain pipeline makes, in the order in which they help most."""
+        best = np.zeros(len(self.bench.modules))
+        chosen: list[Point] = []
+        options: Sequence[str] = self.space.codegen_options
+        for k in range(count):
+            start = chosen[-1] if chosen and k % 2 else Point()
+            score = self._gains(best, [start], self._all)[0]
+            point, score = self.sweep_codegen(start, score, best, options)
+            point, score = self.sweep_codegen(point, score, best, options)
+            if not point.codegen or point in chosen:
+                break
+            chosen.append(point)
+            best = np.minimum(best, self.bench.ratios([point.candidate()], self._all)[0])
+            self.report(f"option set {k + 1}: mean ratio {np.exp(score):.4f} {' '.join(point.codegen)}")
+            if k == 0:
+                options = self._helpful_options(Point())
+        return [point.codegen for point in chosen]
 
     def climb(self, start: Point, best: Ratios) -> tuple[Point, float]:
         """Sweeps from `start`; returns the best point found and its objective."""

@@ -1,7 +1,8 @@
 """`mlcomp train`: from the corpus to a run folder with everything that a policy is made of.
 
 Steps, each resumable: grow a coreset of sequences on a sample of training modules; find the single edits that help
-on top of it; profile all training and validation modules; fit the value models. Test projects are never opened.
+on top of it; grow a coreset of option sets for the baseline's code; profile training and validation modules; fit the
+value models. Test projects are never opened.
 The run folder holds `run.json` (settings and results), measurements as JSON lines, and two ONNX models.
 """
 
@@ -11,8 +12,9 @@ import json
 import random
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +41,8 @@ class Settings:
     seed: int = 0
     search_modules: int = 120
     coreset: int = 6
-    option_sets: int = 14
+    option_modules: int = 140
+    option_sets: int = 7
     edit_modules: int = 60
     profile_modules: int = 900
     max_instructions: int = 1600  # of modules that are searched on
@@ -154,28 +157,6 @@ def _with_action(point: Point, where: str, text: str) -> Candidate:
     return Candidate((text, *sequence) if where == "front" else (*sequence, text), point.codegen)
 
 
-def choose_option_sets(on_top: OnTop, edits: Sequence[Edit], count: int) -> list[tuple[str, ...]]:
-    """Option sets, single options and pairs of the best, that complement each other on top of the coreset."""
-    singles = [e.action for e in edits if e.where == "options"][:24]
-    best_few = singles[:8]
-    pairs = [(a, b) for i, a in enumerate(best_few) for b in best_few[i + 1 :] if a.split("=")[0] != b.split("=")[0]]
-    pool = [(s,) for s in singles] + pairs
-    # As the compiler applies them: set, in addition to the sequence's own options.
-    measured = on_top.ratios(
-        lambda p: [Candidate(p.candidate().sequence, (*p.codegen, *options)) for options in pool], len(pool)
-    )
-    _, best = on_top.best()
-    chosen: list[tuple[str, ...]] = [()]
-    while len(chosen) <= count:
-        gains = [_improvement(best, row) for row in measured]
-        k = int(np.argmin(gains))
-        if gains[k] > -1e-5:
-            break
-        chosen.append(pool[k])
-        best = np.minimum(best, measured[k])
-    return chosen
-
-
 def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
     """Runs all steps into folder `run`; raises `CorpusError` if the corpus is not built."""
     run.mkdir(parents=True, exist_ok=True)
@@ -191,10 +172,14 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
         points = search.grow(settings.coreset)
         on_top = OnTop(bench, points, range(min(settings.edit_modules, len(searched))))
         edits = find_edits(on_top, space, report)
-        option_sets = choose_option_sets(on_top, edits, settings.option_sets)
+    more = pinned(run, "options", usable, lambda: sample(small, settings.option_modules, settings.seed + 2))
+    with Bench(settings.target, more, run / "options.jsonl", jobs) as bench:
+        search = Search(bench, space, prefix=20, report=report)
+        option_sets = [(), *search.grow_options(settings.option_sets)]
     report(f"{len(points)} sequences, {len(option_sets)} option sets")
 
     sequences = [(*p.candidate().sequence, *p.codegen) for p in points]
+    sequences += [s for s in pooled(run, space) if s not in sequences]
 
     def measurable(modules: Sequence[ModuleRecord]) -> list[ModuleRecord]:
         return [m for m in modules if m.instructions < settings.max_profiled]
@@ -208,11 +193,36 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
             + sample(measurable(validation), settings.profile_modules // 4, settings.seed)
         ),
     )
-    data = profile(
-        settings.target, profiled, sequences, option_sets, run / "profile.jsonl", jobs, settings.seed, report
-    )
+    data = profile(settings.target, profiled, sequences, option_sets, run / "profile.jsonl", jobs, report)
+    kept = [0, *complementary(data.sequence_ratios, settings.coreset)]
+    report(f"sequences kept of {len(sequences)}: {kept[1:]}")
+    sequences = [sequences[k - 1] for k in kept[1:]]
+    data = replace(data, sequence_ratios=data.sequence_ratios[:, kept])
     models = fit_models(data, settings.seed, report)
     write_run(run, settings, sequences, option_sets, edits, data, models)
+
+
+def pooled(run: Path, space: Space) -> list[tuple[str, ...]]:
+    """Sequences of `pool.json` in the run folder, from earlier runs: they compete with what was found."""
+    path = run / "pool.json"
+    known = {*space.pipelines, *space.passes, *space.ir_options, *space.codegen_options}
+    sequences = [tuple(s) for s in json.loads(path.read_text())] if path.exists() else []
+    for action in (a for s in sequences for a in s if a not in known):
+        raise corpus.CorpusError(f"{path} has '{action}', which is no action of actions.toml")
+    return sequences
+
+
+def complementary(ratios: npt.NDArray[Any], count: int) -> list[int]:
+    """The columns that a compiler gains most by when it measures them all beside column 0, the best first."""
+    best = np.minimum(ratios[:, 0], 0)
+    chosen: list[int] = []
+    while len(chosen) < min(count, ratios.shape[1] - 1):
+        gains = np.minimum(best[:, None], ratios).mean(0)
+        gains[chosen] = np.inf
+        gains[0] = np.inf
+        chosen.append(int(gains.argmin()))
+        best = np.minimum(best, ratios[:, chosen[-1]])
+    return chosen
 
 
 def fit_models(data: Profile, seed: int, report: Report) -> dict[str, Fitted]:
@@ -221,7 +231,7 @@ def fit_models(data: Profile, seed: int, report: Report) -> dict[str, Fitted]:
     report("value model of sequences:")
     sequence = fit(data.features, data.sequence_ratios, data.projects, column, 3, seed, report)
     report("value model of option sets:")
-    options = fit(data.set_features, data.set_ratios, data.set_projects, column, 3, seed, report)
+    options = fit(data.set_features, data.set_ratios, data.projects, column, 3, seed, report)
     return {"sequence": sequence, "options": options}
 
 

@@ -62,7 +62,19 @@ std::optional<T> Laboratory::ask(char Tag, const std::string &Key, Work DoWork) 
   return It == Known.end() ? std::nullopt : fromBytes<T>(It->second);
 }
 
+/// The module as \p Sequence makes it; null if that failed. The baseline is
+/// made of the compiler's own module, as clang would.
 Module *Laboratory::optimised(const Actions &Sequence) {
+  if (isBaseline(Sequence)) {
+    OptionScope Scope;
+    if (!W->BaselineMade)
+      if (Error E = applyAction(Baseline, M, Ctx, Scope)) {
+        consumeError(std::move(E));
+        return nullptr;
+      }
+    W->BaselineMade = true;
+    return &M;
+  }
   if (W->Optimised && W->OptimisedBy == Sequence)
     return W->OptimisedValid ? W->Optimised.get() : nullptr;
   if (W->Optimised)
@@ -75,6 +87,20 @@ Module *Laboratory::optimised(const Actions &Sequence) {
   W->OptimisedValid = !E;
   consumeError(std::move(E));
   return W->OptimisedValid ? W->Optimised.get() : nullptr;
+}
+
+/// A copy of that for code generation, which changes its input; it compiles
+/// exactly like what it was copied from will.
+std::unique_ptr<Module> Laboratory::copyOf(const Actions &Sequence) {
+  Module *N = optimised(Sequence);
+  if (!N)
+    return nullptr;
+  std::unique_ptr<Module> Copy = CloneModule(*N);
+  if (isBaseline(Sequence))
+    copyUseLists(*N, *Copy);
+  else
+    sortUseLists(*Copy);
+  return Copy;
 }
 
 std::optional<FeatureVector> Laboratory::featuresAfter(const Actions &Sequence) {
@@ -96,29 +122,16 @@ static std::optional<ObjectSize> sizeOf(Module &M, TargetMachine &TM) {
 Outcome Laboratory::measure(const Candidate &C) {
   std::string Key = C.key();
   std::optional<ObjectSize> Size = ask<ObjectSize>('S', Key, [&]() -> std::optional<ObjectSize> {
-    OptionScope Scope;
-    if (C.Sequence.empty()) {
-      // Exactly clang's own result: its module, its use lists.
-      if (Error E = applyAction(Baseline, M, Ctx, Scope)) {
-        consumeError(std::move(E));
-        return std::nullopt;
-      }
-      W->BaselineMade = true;
-      std::unique_ptr<Module> Copy = CloneModule(M);
-      copyUseLists(M, *Copy);
-      return sizeOf(*Copy, *Ctx.TM);
-    }
-    Module *N = optimised(C.Sequence);
-    if (!N)
+    std::unique_ptr<Module> Copy = copyOf(C.Sequence);
+    if (!Copy)
       return std::nullopt;
+    OptionScope Scope;
     // Options of the sequence stay in force for code generation.
     for (const Actions *List : {&C.Sequence, &C.Options})
       if (Error E = setOptions(*List, Scope)) {
         consumeError(std::move(E));
         return std::nullopt;
       }
-    std::unique_ptr<Module> Copy = CloneModule(*N);
-    sortUseLists(*Copy);
     return sizeOf(*Copy, *Ctx.TM);
   });
   Outcome Result;
@@ -153,15 +166,13 @@ void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
 bool Laboratory::takeOver(const Actions &Sequence) {
   if (!canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
     return false;
-  if (Sequence.empty()) {
-    Ctx.MAM.clear(M, M.getName());
-    return W->BaselineMade;
-  }
   Module *N = optimised(Sequence);
   if (!N)
     return false;
-  Ctx.MAM.clear(*N, N->getName());
   Ctx.MAM.clear(M, M.getName());
+  if (N == &M)
+    return true;
+  Ctx.MAM.clear(*N, N->getName());
   adoptContents(*N, M);
   sortUseLists(M);
   return true;

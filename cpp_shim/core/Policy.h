@@ -35,9 +35,9 @@ struct SequenceEdit {
 
 /// How much is measured at one effort.
 struct EffortPlan {
-  uint64_t Sequences = 0; ///< Besides the baseline.
-  /// Option sets measured with the baseline, with the best-ranked sequence,
-  /// with the next one, …; the last number counts for all that follow.
+  uint64_t Sequences = 0; ///< Besides the baseline, the best-ranked first.
+  /// Candidates made of the baseline's code with option sets, of the best-ranked
+  /// sequence, of the next one, …; the last number counts for all that follow.
   std::vector<uint64_t> OptionSets;
   uint64_t OptionEdits = 0;   ///< Tried one by one on the best result,
   uint64_t SequenceEdits = 0; ///< and these,
@@ -61,7 +61,8 @@ public:
 
   /// Scores of all sequences for the features of an unoptimised module.
   llvm::Expected<std::vector<float>> scoreSequences(const FeatureVector &Features) const;
-  /// Scores of all option sets for the features of an optimised module.
+  /// Scores of all option sets for the features of the module that the baseline
+  /// has optimised. Sequences have options of their own.
   llvm::Expected<std::vector<float>> scoreOptionSets(const FeatureVector &Features) const;
 
   std::string Name, Objective, Baseline;

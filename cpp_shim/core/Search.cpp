@@ -61,25 +61,28 @@ bool Searcher::attempt(Trial T) {
   return Better;
 }
 
-/// A sequence with the \p Count option sets that the policy ranks best for the
-/// module that the sequence makes.
+/// \p Count candidates of one sequence. The baseline is measured with the option
+/// sets that the policy ranks best for the code it makes; another sequence has
+/// options of its own, and comes first without more of them.
 void Searcher::tryAlternative(unsigned Sequence, unsigned Count) {
   const Alternative &A = P.Sequences[Sequence];
+  Actions Steps = Sequence ? A.Steps : Lab.baselineSequence();
   std::vector<float> Scores(P.OptionSets.size());
-  if (auto Features = Lab.featuresAfter(A.Steps)) {
-    if (auto S = P.scoreOptionSets(*Features))
-      Scores = std::move(*S);
-    else
-      consumeError(S.takeError());
-  }
+  if (Count > 1 || Sequence == 0)
+    if (auto Features = Lab.featuresAfter(Steps)) {
+      if (auto S = P.scoreOptionSets(*Features))
+        Scores = std::move(*S);
+      else
+        consumeError(S.takeError());
+    }
   std::vector<unsigned> Order = rankScores(Scores);
+  llvm::erase(Order, 0u);
+  if (Sequence)
+    Order.insert(Order.begin(), 0);
   for (unsigned Set : ArrayRef(Order).take_front(Count)) {
-    // The baseline without options has been measured.
-    if (Sequence == 0 && Set == 0)
-      continue;
     Trial T;
     T.Name = A.Name;
-    T.What = {A.Steps, P.OptionSets[Set].Steps};
+    T.What = {Steps, P.OptionSets[Set].Steps};
     T.SequenceScore = SequenceScores[Sequence];
     T.OptionsScore = Scores[Set];
     attempt(std::move(T));
@@ -91,6 +94,7 @@ Decision Searcher::run() {
   Result.Measured = true;
   Trial Baseline;
   Baseline.Name = "baseline";
+  Baseline.What.Sequence = Lab.baselineSequence();
   Baseline.Result = Lab.measureBaseline();
   Result.Trials.push_back(std::move(Baseline));
   if (!Result.baseline().Result.measured())
@@ -98,7 +102,9 @@ Decision Searcher::run() {
 
   auto Sets = [&](size_t I) { return Plan.OptionSets[std::min(I, Plan.OptionSets.size() - 1)]; };
   std::vector<unsigned> Order = rankScores(SequenceScores);
+  llvm::erase(Order, 0u);
   Order.resize(std::min<size_t>(Order.size(), Plan.Sequences));
+  Order.insert(Order.begin(), 0);
   for (unsigned Place = 0; Place != Order.size(); ++Place)
     tryAlternative(Order[Place], Sets(Place));
   for (unsigned Round = 0; Round != Plan.Rounds; ++Round) {
@@ -111,17 +117,12 @@ Decision Searcher::run() {
   return std::move(Result);
 }
 
-/// The best sequence so far, as one that can be changed.
-static Candidate startOf(const Decision &D, const Policy &P) {
-  return D.isBaseline() ? Candidate{P.Sequences[0].Steps, {}} : D.chosen().What;
-}
-
 /// Coordinate descent over single options.
 void Searcher::climbOptions() {
   for (const std::string &Edit : ArrayRef(P.OptionEdits).take_front(Plan.OptionEdits)) {
     Trial T;
     T.Name = Result.chosen().Name;
-    T.What = startOf(Result, P);
+    T.What = Result.chosen().What;
     T.What.Options = editOptions(T.What.Options, Edit);
     attempt(std::move(T));
   }
@@ -131,7 +132,7 @@ void Searcher::climbOptions() {
 void Searcher::climbSequence() {
   for (const SequenceEdit &Edit : ArrayRef(P.SequenceEdits).take_front(Plan.SequenceEdits)) {
     Trial T;
-    T.What = startOf(Result, P);
+    T.What = Result.chosen().What;
     Actions &Sequence = T.What.Sequence;
     if (is_contained(Sequence, Edit.Action))
       continue;

@@ -52,9 +52,11 @@ public:
   /// returns true, in the worker, with the module as the sequence makes it.
   llvm::Expected<bool> run(llvm::function_ref<const Actions *()> Experiment);
 
-  /// For experiments. The baseline's candidate is empty.
+  /// For experiments.
   Outcome measure(const Candidate &C);
-  Outcome measureBaseline() { return measure({}); }
+  Outcome measureBaseline() { return measure({baselineSequence(), {}}); }
+  /// Clang's own pipeline. What it makes is exactly clang's own code.
+  Actions baselineSequence() const { return {Baseline}; }
   /// Features of the module after \p Sequence; none if that failed.
   std::optional<FeatureVector> featuresAfter(const Actions &Sequence);
 
@@ -63,7 +65,11 @@ public:
 private:
   struct Worker;
   template <typename T, typename Work> std::optional<T> ask(char Tag, const std::string &Key, Work DoWork);
+  bool isBaseline(const Actions &Sequence) const {
+    return Sequence.empty() || (Sequence.size() == 1 && Sequence[0] == Baseline);
+  }
   llvm::Module *optimised(const Actions &Sequence);
+  std::unique_ptr<llvm::Module> copyOf(const Actions &Sequence);
   Outcome measureHere(const Candidate &C);
   void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
   bool takeOver(const Actions &Sequence);

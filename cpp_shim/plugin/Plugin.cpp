@@ -155,13 +155,18 @@ bool MlcompPass::leavesAlone(const Module &M) const {
 Error MlcompPass::applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice) {
   S->SkipDefault = true;
   OptionScope Scope;
-  sortUseLists(M);
-  if (Error E = applySequence(Choice.Sequence, M, Ctx, Scope))
-    return E;
+  if (Choice.Sequence == Actions{baselineText()}) {
+    if (Error E = applyAction(Choice.Sequence[0], M, Ctx, Scope))
+      return E;
+  } else {
+    sortUseLists(M);
+    if (Error E = applySequence(Choice.Sequence, M, Ctx, Scope))
+      return E;
+    sortUseLists(M);
+  }
   if (Error E = setOptions(Choice.Options, Scope))
     return E;
   Scope.release(); // code generation still needs them
-  sortUseLists(M);
   return Error::success();
 }
 
@@ -183,8 +188,8 @@ static unsigned confidentChoice(ArrayRef<float> Scores, float Margin) {
   return Scores[Best] < Scores[0] - Margin ? Best : 0;
 }
 
-/// Effort 0: what the policy ranks first, not measured. The options depend on
-/// the optimised module, so the sequence is applied here.
+/// Effort 0: what the policy ranks first, not measured. The baseline's options
+/// depend on the code that it makes, so the sequence is applied here.
 Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P) {
   auto Scores = P.scoreSequences(moduleFeatures(M, Ctx.MAM));
   if (!Scores)
@@ -197,16 +202,18 @@ Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &
   restartClock(ParentLimit);
   if (Error E = applyChoice(M, Ctx, T.What))
     return E;
-  auto SetScores = P.scoreOptionSets(moduleFeatures(M, Ctx.MAM));
-  if (!SetScores)
-    return SetScores.takeError();
-  unsigned Set = confidentChoice(*SetScores, P.OptionMargin);
-  T.What.Options = P.OptionSets[Set].Steps;
-  T.OptionsScore = (*SetScores)[Set];
-  OptionScope Scope;
-  if (Error E = setOptions(T.What.Options, Scope))
-    return E;
-  Scope.release();
+  if (Best == 0) {
+    auto SetScores = P.scoreOptionSets(moduleFeatures(M, Ctx.MAM));
+    if (!SetScores)
+      return SetScores.takeError();
+    unsigned Set = confidentChoice(*SetScores, P.OptionMargin);
+    T.What.Options = P.OptionSets[Set].Steps;
+    T.OptionsScore = (*SetScores)[Set];
+    OptionScope Scope;
+    if (Error E = setOptions(T.What.Options, Scope))
+      return E;
+    Scope.release();
+  }
   Decision D;
   D.Trials.push_back(std::move(T));
   return D;

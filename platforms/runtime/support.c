@@ -38,9 +38,9 @@ _Noreturn void _exit(int code) {
   port_exit(code);
 }
 
-// For abort and raise.
-int getpid(void) { return 1; }
-int kill(int process, int signal) {
+// For abort and raise, unless the program has its own.
+__attribute__((weak)) int getpid(void) { return 1; }
+__attribute__((weak)) int kill(int process, int signal) {
   (void)process;
   _exit(128 + signal);
 }

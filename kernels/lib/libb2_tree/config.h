@@ -1,0 +1,1 @@
+// config.h - libb2 without any processor-specific code.
