@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 Floats = npt.NDArray[np.float32]
 OPSET = 17
+MARGINS = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 1.0)  # of predicted ln(size); the last one is never reached
 
 
 class Densities(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -123,6 +124,7 @@ class Fitted:
     densities: Densities
     margin: float
     table: list[Evaluation]
+    held_out: Floats  # predictions for each row by a model that has not seen its project
 
     def predict(self, x: Floats) -> Floats:
         """Scores, shape (n, a), as scikit-learn computes them."""
@@ -207,7 +209,6 @@ def fit(
             best = (score, name, predicted)
     assert best is not None
     _, name, predicted = best
-    margins = [0.0, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05]
-    margin = min(margins, key=lambda m: first_choice(predicted, y, m))
+    margin = min(MARGINS, key=lambda m: first_choice(predicted, y, m))
     estimator = candidates(seed)[name]().fit(z, target)
-    return Fitted(name, estimator, densities, margin, table)
+    return Fitted(name, estimator, densities, margin, table, predicted)

@@ -27,7 +27,7 @@ from mlcomp.training.coreset import Point, Search, Space, toggle
 from mlcomp.training.corpus import ModuleRecord
 from mlcomp.training.measure import Bench, Candidate, Ratios
 from mlcomp.training.profile import Profile, profile
-from mlcomp.training.ranking import Fitted, fit
+from mlcomp.training.ranking import MARGINS, Fitted, fit
 
 Report = Callable[[str], None]
 
@@ -232,7 +232,46 @@ def fit_models(data: Profile, seed: int, report: Report) -> dict[str, Fitted]:
     sequence = fit(data.features, data.sequence_ratios, data.projects, column, 3, seed, report)
     report("value model of option sets:")
     options = fit(data.set_features, data.set_ratios, data.projects, column, 3, seed, report)
-    return {"sequence": sequence, "options": options}
+    return {"sequence": settle_margin(sequence, options, data), "options": options}
+
+
+def settle_margin(sequence: Fitted, options: Fitted, data: Profile) -> Fitted:
+    """Unmeasured, the compiler takes a sequence only if it promises more than the best option set gives."""
+    rows = np.arange(len(data.projects))
+
+    def taken(model: Fitted, ratios: npt.NDArray[Any], margin: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        best = model.held_out.argmin(1)
+        keep = model.held_out[rows, best] < model.held_out[:, 0] - margin
+        return keep, np.where(keep, ratios[rows, best], 0)
+
+    _, with_set = taken(options, data.set_ratios, options.margin)
+
+    def value(margin: float) -> float:
+        keep, with_sequence = taken(sequence, data.sequence_ratios, margin)
+        return float(np.where(keep, with_sequence, with_set).mean())
+
+    return replace(sequence, margin=min(MARGINS, key=value))
+
+
+def usual_plan(models: dict[str, Fitted], data: Profile) -> dict[str, int]:
+    """What effort 1 measures beside the baseline: a sequence and an option set, or three option sets.
+
+    Both take about the same time, as optimising again costs as much as generating code.
+    """
+
+    def ranked_first(model: Fitted, ratios: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+        order = model.held_out[:, 1:].argsort(1, kind="stable")[:, :count] + 1
+        return np.take_along_axis(ratios, order, 1)
+
+    def value(plan: dict[str, int]) -> float:
+        measured = [
+            np.zeros((len(data.projects), 1)),
+            ranked_first(models["sequence"], data.sequence_ratios, plan["sequences"]),
+            ranked_first(models["options"], data.set_ratios, plan["option_sets"]),
+        ]
+        return float(np.hstack(measured).min(1).mean())
+
+    return min(({"sequences": 1, "option_sets": 1}, {"sequences": 0, "option_sets": 3}), key=value)
 
 
 def write_run(
@@ -258,6 +297,7 @@ def write_run(
         "option_sets": [list(s) for s in option_sets],
         "edits": [asdict(e) for e in edits],
         "models": {n: {"chosen": m.name, "margin": m.margin, "cross_validation": m.table} for n, m in models.items()},
+        "usual": usual_plan(models, data),
         "profiled": {"modules": len(data.projects), "projects": sorted(set(data.projects))},
     }
     (run / "run.json").write_text(json.dumps(content, indent=1) + "\n")
