@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import functools
+import itertools
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from mlcomp.driver.toolchain import find_clang
 from mlcomp.passes_features.native import ErrorSlot, NativeError, Size, library, take_string
 
 Features = npt.NDArray[np.float32]
+Counts = npt.NDArray[np.float64]
 
 
 class End(enum.IntEnum):
@@ -64,6 +67,50 @@ class Trial:
     sizes: list[ObjectSize | None]
     ends: list[End]
     features: Features  # of the optimised module; NaN where the sequence failed or is empty
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An object file, for each of its functions a line of JSON (what it executes, as estimated), and features."""
+
+    contents: bytes
+    functions: str
+    features: Features  # of the optimised module
+
+
+@functools.cache
+def machine_kinds() -> list[str]:
+    """The kinds of instructions and events in machine counts, in order."""
+    names = map(library().mlcomp_machine_kind, itertools.count())
+    return [name.decode() for name in itertools.takewhile(lambda name: name is not None, names)]
+
+
+@dataclass(frozen=True)
+class ProgramCounts:
+    """What a program of compiled modules executes and what it consists of, each by `machine_kinds()`.
+
+    `source` says how often the blocks of the source run, for the counts of other candidates of the same program.
+    """
+
+    executed: Counts
+    code: Counts
+    source: str
+
+
+def machine_counts(units: Sequence[str], known: str = "") -> ProgramCounts:
+    """Counts of a program from its modules' `Compiled.functions`, of sessions that have probes.
+
+    Executions are for one run from main, or for one call of each function that nothing calls: by `known` source
+    counts, by LLVM's estimates where there are none. Raises `NativeError` for what is no machine profile.
+    """
+    out = np.zeros((2, len(machine_kinds())))
+    lines = (ctypes.c_char_p * len(units))(*[unit.encode() for unit in units])
+    error, source = ErrorSlot(), ctypes.c_void_p()
+    failed = library().mlcomp_machine_counts(
+        lines, len(units), known.encode(), out.ctypes.data, ctypes.byref(source), error.ref
+    )
+    error.raise_if(failed)
+    return ProgramCounts(out[0], out[1], take_string(source.value).decode())
 
 
 def feature_names() -> list[str]:
@@ -213,6 +260,46 @@ class Session:
         ends = [End(s.end) for s in sizes]
         measured = [ObjectSize.of(s) if s.end == End.MEASURED else None for s in sizes]
         return Trial(measured, ends, features)
+
+    def compile(
+        self, sequence: Sequence[str] = (), options: Sequence[str] = (), cpu_milliseconds: int = 0
+    ) -> Compiled:
+        """The object file that a sequence with options makes; the session stays as it is.
+
+        An empty sequence is clang's own pipeline. Raises `NativeError` if compiling crashes or takes longer than
+        `cpu_milliseconds` (0: a limit by the module's size).
+        """
+        error, functions, size = ErrorSlot(), ctypes.c_void_p(), ctypes.c_size_t()
+        features = np.empty(library().mlcomp_feature_count(), np.float32)
+        code = library().mlcomp_session_compile(
+            self._handle,
+            "\n".join(sequence).encode(),
+            "\n".join(options).encode(),
+            cpu_milliseconds,
+            ctypes.byref(size),
+            ctypes.byref(functions),
+            features.ctypes.data,
+            error.ref,
+        )
+        error.raise_if(not code)
+        return Compiled(take_string(code, size.value), take_string(functions.value).decode(), features)
+
+    def insert_probes(self) -> None:
+        """Marks the blocks, so that `machine_counts` can relate what candidates execute. Adds no code."""
+        library().mlcomp_session_insert_probes(self._handle)
+
+    def insert_counters(self, unit: int) -> list[str]:
+        """Makes the blocks count their executions in an array of 32-bit numbers, `mlcomp_counts_UNIT`.
+
+        Returns what each element counts: a line of source counts without its number. `mlcomp_begin_counts` and
+        `mlcomp_end_counts` are called before the marks of a region of interest, `mlcomp_end_main` before main returns.
+        """
+        text = take_string(library().mlcomp_session_insert_counters(self._handle, unit)).decode()
+        return [line.rpartition(" ")[0] for line in text.splitlines()]
+
+    def profiled_counts(self, unit: int = 0) -> str:
+        """Source counts by the profile (-fprofile-use) of a module that is not optimised yet; empty without one."""
+        return take_string(library().mlcomp_session_profiled_counts(self._handle, unit)).decode()
 
     def bitcode(self) -> bytes:
         """The module as bitcode."""

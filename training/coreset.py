@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mlcomp.passes_features.actions import actions_for
 from mlcomp.training.measure import Bench, Candidate, Ratios
 
 
@@ -25,6 +26,15 @@ class Space:
     passes: tuple[str, ...]
     ir_options: tuple[str, ...]
     codegen_options: tuple[str, ...]
+
+
+def action_space(target: str) -> Space:
+    """The action space of `actions.toml` for a target, as the search combines it."""
+
+    def texts(*places: str) -> tuple[str, ...]:
+        return tuple(a.text for a in actions_for(target) if a.place in places)
+
+    return Space(texts("pipeline"), texts("pass", "attribute"), texts("ir-option"), texts("codegen-option"))
 
 
 @dataclass(frozen=True)

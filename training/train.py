@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlcomp.passes_features.actions import Action, actions_for
 from mlcomp.passes_features.session import feature_names
 from mlcomp.platforms.targets import targets
 from mlcomp.training import corpus
-from mlcomp.training.coreset import Point, Search, Space, toggle
+from mlcomp.training.coreset import Point, Search, Space, action_space, toggle
 from mlcomp.training.corpus import ModuleRecord
 from mlcomp.training.measure import Bench, Candidate, Ratios
 from mlcomp.training.profile import Profile, profile
@@ -91,15 +90,6 @@ def pinned(
             f"{len(missing)} modules of run {run} are no longer in the corpus; rebuild it or start another run"
         )
     return [by_hash[h] for h in table[role]]
-
-
-def action_space(target: str) -> Space:
-    """The action space of `actions.toml` for a target, as the search combines it."""
-
-    def texts(*places: str) -> tuple[str, ...]:
-        return tuple(a.text for a in actions_for(target) if a.place in places)
-
-    return Space(texts("pipeline"), texts("pass", "attribute"), texts("ir-option"), texts("codegen-option"))
 
 
 @dataclass(frozen=True)

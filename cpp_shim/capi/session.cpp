@@ -81,6 +81,8 @@ struct mlcomp_session {
 
   CompilationContext context() { return {Analyses->PB, Analyses->MAM, TM.get()}; }
   Error prepare();
+  std::string baseline() const { return "default<" + Level + ">"; }
+  Expected<Candidate> candidate(const char *Sequence, const char *OptionSet);
   Error setOptions(OptionScope &Scope) {
     for (const std::string &Text : Options)
       if (Error E = Scope.set(Text))
@@ -130,6 +132,19 @@ Error mlcomp_session::prepare() {
     Tuning.LoopVectorization = true;
   Analyses = std::make_unique<Managers>(*Context, *TM, Tuning);
   return Error::success();
+}
+
+/// What the texts say, behind the session's own options; refused if it is not
+/// allowed.
+Expected<Candidate> mlcomp_session::candidate(const char *Sequence, const char *OptionSet) {
+  Candidate C{Options, splitLines(OptionSet)};
+  for (std::string &Text : splitLines(Sequence))
+    C.Sequence.push_back(std::move(Text));
+  for (const Actions *List : {&C.Sequence, &C.Options})
+    for (const std::string &Text : *List)
+      if (Error E = checkAction(Text, Analyses->PB))
+        return E;
+  return C;
 }
 
 static void initialiseTargets() {
@@ -269,29 +284,93 @@ API int mlcomp_session_size(mlcomp_session *S, mlcomp_size *Out, char **ErrorOut
 API int mlcomp_session_try(mlcomp_session *S, const char *Sequence, const char *const *OptionSets,
                            unsigned SetCount, unsigned CpuMilliseconds, mlcomp_size *Out, float *Features,
                            char **ErrorOut) {
-  Actions Texts = S->Options;
-  for (std::string &Text : splitLines(Sequence))
-    Texts.push_back(std::move(Text));
   std::vector<Candidate> Candidates;
-  for (unsigned I = 0; I != SetCount; ++I)
-    Candidates.push_back({Texts, splitLines(OptionSets[I])});
-  for (const Candidate &C : Candidates)
-    for (const Actions *List : {&C.Sequence, &C.Options})
-      for (const std::string &Text : *List)
-        if (Error E = checkAction(Text, S->Analyses->PB))
-          return fail(std::move(E), ErrorOut);
-  Laboratory Lab(*S->M, S->context(), "default<" + S->Level + ">");
+  for (unsigned I = 0; I != SetCount; ++I) {
+    auto C = S->candidate(Sequence, OptionSets[I]);
+    if (!C)
+      return fail(C.takeError(), ErrorOut);
+    Candidates.push_back(std::move(*C));
+  }
+  Laboratory Lab(*S->M, S->context(), S->baseline());
   if (CpuMilliseconds)
     Lab.CpuMilliseconds = CpuMilliseconds;
   auto Done = Lab.run([&]() -> const Actions * {
-    if (Features && !Texts.empty())
-      if (auto After = Lab.featuresAfter(Texts))
+    if (Features && SetCount && !Candidates[0].Sequence.empty())
+      if (auto After = Lab.featuresAfter(Candidates[0].Sequence))
         llvm::copy(*After, Features);
     for (unsigned I = 0; I != SetCount; ++I)
       Out[I] = toC(Lab.measure(Candidates[I]));
     return nullptr;
   });
   return Done ? 0 : fail(Done.takeError(), ErrorOut);
+}
+
+API char *mlcomp_session_compile(mlcomp_session *S, const char *Sequence, const char *Options,
+                                 unsigned CpuMilliseconds, size_t *Size, char **FunctionLines,
+                                 float *Features, char **ErrorOut) {
+  auto C = S->candidate(Sequence, Options);
+  if (!C) {
+    fail(C.takeError(), ErrorOut);
+    return nullptr;
+  }
+  Laboratory Lab(*S->M, S->context(), S->baseline());
+  if (CpuMilliseconds)
+    Lab.CpuMilliseconds = CpuMilliseconds;
+  std::optional<Compiled> Result;
+  auto Done = Lab.run([&]() -> const Actions * {
+    Result = Lab.compile(*C);
+    return nullptr;
+  });
+  if (!Done || !Result) {
+    fail(Done ? problem("compiling failed") : Done.takeError(), ErrorOut);
+    return nullptr;
+  }
+  std::string Lines;
+  for (const FunctionProfile &F : Result->Functions)
+    Lines += toLine(F) + "\n";
+  *FunctionLines = copyText(Lines);
+  llvm::copy(Result->Features, Features);
+  *Size = Result->Object.size();
+  return copyText(Result->Object);
+}
+
+API const char *mlcomp_machine_kind(unsigned Index) {
+  return Index < machineKindNames().size() ? machineKindNames()[Index].data() : nullptr;
+}
+
+API void mlcomp_session_insert_probes(mlcomp_session *S) { insertProbes(*S->M); }
+
+API char *mlcomp_session_insert_counters(mlcomp_session *S, unsigned Unit) {
+  std::string Lines;
+  for (const Probe &P : insertCounters(*S->M, Unit))
+    Lines += toText({{{Unit, P}, 1.0}});
+  return copyText(Lines);
+}
+
+API char *mlcomp_session_profiled_counts(mlcomp_session *S, unsigned Unit) {
+  return copyText(toText(profiledCounts(*S->M, S->Analyses->FAM, Unit)));
+}
+
+API int mlcomp_machine_counts(const char *const *Units, unsigned UnitCount, const char *Known, double *Out,
+                              char **Source, char **ErrorOut) {
+  Expected<SourceCounts> KnownCounts = sourceCountsFrom(Known);
+  if (!KnownCounts)
+    return fail(KnownCounts.takeError(), ErrorOut);
+  std::vector<FunctionProfile> Functions;
+  std::vector<unsigned> Unit;
+  for (unsigned I = 0; I != UnitCount; ++I)
+    for (const std::string &Line : splitLines(Units[I])) {
+      Expected<FunctionProfile> F = fromLine(Line);
+      if (!F)
+        return fail(F.takeError(), ErrorOut);
+      Functions.push_back(std::move(*F));
+      Unit.push_back(I);
+    }
+  ProgramProfile Program = programProfile(Functions, Unit, *KnownCounts);
+  llvm::copy(Program.Executed, Out);
+  llvm::copy(Program.Code, Out + Program.Executed.size());
+  *Source = copyText(toText(Program.Source));
+  return 0;
 }
 
 API char *mlcomp_session_write(mlcomp_session *S, int Text, size_t *Size) {

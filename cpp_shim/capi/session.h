@@ -62,6 +62,39 @@ int mlcomp_session_try(mlcomp_session *session, const char *sequence, const char
                        unsigned set_count, unsigned cpu_milliseconds, mlcomp_size *out, float *features,
                        char **error);
 
+/**
+ * The object file that a sequence with options makes, compiled in a child, then
+ * freed with mlcomp_string_free. `functions` (likewise) receives a line for each
+ * function: what it will execute, as estimated; `features` those of the optimised
+ * module. Null if the candidate failed.
+ */
+char *mlcomp_session_compile(mlcomp_session *session, const char *sequence, const char *options,
+                             unsigned cpu_milliseconds, size_t *size, char **functions, float *features,
+                             char **error);
+
+/** Marks the blocks of the module, so that machine profiles of its candidates can be related. */
+void mlcomp_session_insert_probes(mlcomp_session *session);
+/**
+ * Makes the blocks count how often they run, in the array mlcomp_counts_UNIT.
+ * mlcomp_begin_counts and mlcomp_end_counts are called before the marks of a region
+ * of interest, mlcomp_end_main before main returns. Gives lines of source counts,
+ * all 1, in the order of the array; freed likewise.
+ */
+char *mlcomp_session_insert_counters(mlcomp_session *session, unsigned unit);
+/** How often the blocks run by the module's profile, as lines of source counts; freed likewise. */
+char *mlcomp_session_profiled_counts(mlcomp_session *session, unsigned unit);
+
+/** Names of the kinds that machine counts have, in order; null behind the last. */
+const char *mlcomp_machine_kind(unsigned index);
+/**
+ * Executions by kind in a program of `unit_count` modules, each given by its
+ * functions' lines, then the instructions that there are by kind: twice as many
+ * numbers as there are kinds. `known` has source counts that blocks follow, or
+ * nothing; `source` receives the program's own, freed with mlcomp_string_free.
+ */
+int mlcomp_machine_counts(const char *const *units, unsigned unit_count, const char *known, double *out,
+                          char **source, char **error);
+
 /** Bitcode or, with `text`, IR; freed with mlcomp_string_free. */
 char *mlcomp_session_write(mlcomp_session *session, int text, size_t *size);
 

@@ -32,6 +32,8 @@ Laboratory::Laboratory(Module &M, const CompilationContext &Ctx, StringRef Basel
 
 Laboratory::~Laboratory() = default;
 
+// Answers as bytes. None is empty: that says that there is no answer.
+
 template <typename T> static std::string toBytes(const T &Value) {
   return std::string(reinterpret_cast<const char *>(&Value), sizeof Value);
 }
@@ -41,6 +43,32 @@ template <typename T> static std::optional<T> fromBytes(StringRef Bytes) {
   if (Bytes.size() != sizeof Value)
     return std::nullopt;
   memcpy(&Value, Bytes.data(), sizeof Value);
+  return Value;
+}
+
+template <> std::string toBytes(const Compiled &Value) {
+  std::string Bytes = toBytes(Value.Features);
+  for (const FunctionProfile &F : Value.Functions)
+    Bytes += toLine(F) + "\n";
+  return Bytes + "\n" + Value.Object;
+}
+
+template <> std::optional<Compiled> fromBytes(StringRef Bytes) {
+  Compiled Value;
+  auto Features = fromBytes<FeatureVector>(Bytes.take_front(sizeof Value.Features));
+  if (!Features)
+    return std::nullopt;
+  Value.Features = *Features;
+  Bytes = Bytes.drop_front(sizeof Value.Features);
+  for (StringRef Line; std::tie(Line, Bytes) = Bytes.split('\n'), !Line.empty();) {
+    Expected<FunctionProfile> F = fromLine(Line);
+    if (!F) {
+      consumeError(F.takeError());
+      return std::nullopt;
+    }
+    Value.Functions.push_back(std::move(*F));
+  }
+  Value.Object = Bytes.str();
   return Value;
 }
 
@@ -111,17 +139,11 @@ std::optional<FeatureVector> Laboratory::featuresAfter(const Actions &Sequence) 
   });
 }
 
-static std::optional<ObjectSize> sizeOf(Module &M, TargetMachine &TM) {
-  Expected<ObjectSize> Size = measureModule(M, TM);
-  if (Size)
-    return *Size;
-  consumeError(Size.takeError());
-  return std::nullopt;
-}
-
-Outcome Laboratory::measure(const Candidate &C) {
-  std::string Key = C.key();
-  std::optional<ObjectSize> Size = ask<ObjectSize>('S', Key, [&]() -> std::optional<ObjectSize> {
+/// What \p Generate makes of the candidate's module, with the options in force
+/// that concern code generation.
+template <typename T, typename Work>
+std::optional<T> Laboratory::generate(char Tag, const Candidate &C, Work Generate) {
+  return ask<T>(Tag, C.key(), [&]() -> std::optional<T> {
     std::unique_ptr<Module> Copy = copyOf(C.Sequence);
     if (!Copy)
       return std::nullopt;
@@ -132,15 +154,35 @@ Outcome Laboratory::measure(const Candidate &C) {
         consumeError(std::move(E));
         return std::nullopt;
       }
-    return sizeOf(*Copy, *Ctx.TM);
+    Expected<T> Made = Generate(*Copy);
+    if (Made)
+      return std::move(*Made);
+    consumeError(Made.takeError());
+    return std::nullopt;
   });
+}
+
+Outcome Laboratory::measure(const Candidate &C) {
+  auto Size = generate<ObjectSize>('S', C, [&](Module &N) { return measureModule(N, *Ctx.TM); });
   Outcome Result;
   if (Size) {
     Result.End = ChildEnd::Completed;
     Result.Size = *Size;
-  } else if (auto It = Failures.find('S' + Key); It != Failures.end())
+  } else if (auto It = Failures.find('S' + C.key()); It != Failures.end())
     Result.End = It->second;
   return Result;
+}
+
+std::optional<Compiled> Laboratory::compile(const Candidate &C) {
+  return generate<Compiled>('C', C, [&](Module &N) -> Expected<Compiled> {
+    Compiled Result;
+    Result.Features = moduleFeatures(*optimised(C.Sequence), Ctx.MAM);
+    Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions);
+    if (!Object)
+      return Object.takeError();
+    Result.Object = std::move(*Object);
+    return Result;
+  });
 }
 
 /// Takes in a worker's messages; what it had begun and not answered is a

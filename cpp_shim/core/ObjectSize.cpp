@@ -4,6 +4,9 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Object/ELFObjectFile.h"
@@ -128,22 +131,45 @@ Expected<ObjectSize> sizeOfObject(StringRef Bytes) {
   return Size;
 }
 
-Expected<ObjectSize> measureModule(Module &M, TargetMachine &TM) {
+Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<FunctionProfile> *Profile) {
   // No side files: the real compilation writes them.
   TargetOptions Kept = TM.Options;
   auto Restore = make_scope_exit([&] { TM.Options = Kept; });
   TM.Options.StackUsageOutput.clear();
   TM.Options.MCOptions.SplitDwarfFile.clear();
+  TripCounts Trips;
+  if (Profile)
+    Trips = knownTripCounts(M);
   SmallVector<char, 0> Buffer;
   raw_svector_ostream OS(Buffer);
   legacy::PassManager PM;
   PM.add(createTargetTransformInfoWrapperPass(TM.getTargetIRAnalysis()));
   PM.add(new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(Triple(M.getTargetTriple()))));
-  if (TM.addPassesToEmitFile(PM, OS, nullptr, CodeGenFileType::ObjectFile,
-                             /*DisableVerify=*/true))
+  // What addPassesToEmitFile does, with a place for our pass.
+  auto &Generator = static_cast<LLVMTargetMachine &>(TM);
+  auto *Machine = new MachineModuleInfoWrapperPass(&Generator);
+  TargetPassConfig *Config = Generator.createPassConfig(PM);
+  Config->setDisableVerify(true);
+  PM.add(Config);
+  PM.add(Machine);
+  if (Config->addISelPasses())
+    return unmeasurable("the target has no instruction selector");
+  Config->addMachinePasses();
+  Config->setInitialized();
+  if (Profile)
+    PM.add(createMachineProfilePass(Trips, *Profile));
+  if (Generator.addAsmPrinter(PM, OS, nullptr, CodeGenFileType::ObjectFile, Machine->getMMI().getContext()))
     return unmeasurable("the target cannot write object files");
+  PM.add(createFreeMachineFunctionPass());
   PM.run(M);
-  return sizeOfObject(StringRef(Buffer.data(), Buffer.size()));
+  return std::string(Buffer.data(), Buffer.size());
+}
+
+Expected<ObjectSize> measureModule(Module &M, TargetMachine &TM) {
+  Expected<std::string> Object = generateObject(M, TM, nullptr);
+  if (!Object)
+    return Object.takeError();
+  return sizeOfObject(*Object);
 }
 
 } // namespace mlcomp

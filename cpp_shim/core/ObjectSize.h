@@ -9,6 +9,7 @@
 #ifndef MLCOMP_CORE_OBJECTSIZE_H
 #define MLCOMP_CORE_OBJECTSIZE_H
 
+#include "MachineProfile.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
@@ -35,6 +36,12 @@ struct ObjectSize {
 
 /// Sizes of an object file's sections.
 llvm::Expected<ObjectSize> sizeOfObject(llvm::StringRef Object);
+
+/// The object file of \p M, made as clang makes it. With \p Profile, what its
+/// functions will execute is appended there. Code generation changes the
+/// module: use a clone or a forked child.
+llvm::Expected<std::string> generateObject(llvm::Module &M, llvm::TargetMachine &TM,
+                                           std::vector<FunctionProfile> *Profile);
 
 /// Generates code for \p M and returns the sizes. Code generation changes the
 /// module: use a clone or a forked child.

@@ -36,6 +36,13 @@ struct Outcome {
   bool measured() const { return End == ChildEnd::Completed; }
 };
 
+/// What a candidate makes of a module.
+struct Compiled {
+  std::string Object;
+  std::vector<FunctionProfile> Functions;
+  FeatureVector Features; ///< Of the optimised module.
+};
+
 /// Measures candidates for one module.
 class Laboratory {
 public:
@@ -57,6 +64,8 @@ public:
   Outcome measureBaseline() { return measure({baselineSequence(), {}}); }
   /// Clang's own pipeline. What it makes is exactly clang's own code.
   Actions baselineSequence() const { return {Baseline}; }
+  /// The object file and what its code will execute; none if that failed.
+  std::optional<Compiled> compile(const Candidate &C);
   /// Features of the module after \p Sequence; none if that failed.
   std::optional<FeatureVector> featuresAfter(const Actions &Sequence);
 
@@ -70,7 +79,7 @@ private:
   }
   llvm::Module *optimised(const Actions &Sequence);
   std::unique_ptr<llvm::Module> copyOf(const Actions &Sequence);
-  Outcome measureHere(const Candidate &C);
+  template <typename T, typename Work> std::optional<T> generate(char Tag, const Candidate &C, Work Generate);
   void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
   bool takeOver(const Actions &Sequence);
 

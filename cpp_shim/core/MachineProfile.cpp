@@ -1,0 +1,644 @@
+#include "MachineProfile.h"
+#include "FlowGraph.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Analysis/BlockFrequencyInfo.h"
+#include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
+#include "llvm/CodeGen/MachineBranchProbabilityInfo.h"
+#include "llvm/CodeGen/MachineFunctionPass.h"
+#include "llvm/CodeGen/MachineLoopInfo.h"
+#include "llvm/CodeGen/TargetInstrInfo.h"
+#include "llvm/CodeGen/TargetLowering.h"
+#include "llvm/CodeGen/TargetSubtargetInfo.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <set>
+
+using namespace llvm;
+
+namespace mlcomp {
+
+using namespace machine;
+
+static constexpr StringLiteral Names[NumKinds] = {
+    "instructions",   "bytes",     "narrow",          "loads",          "stores",       "partial_access",
+    "stack_access",   "transfers", "multiplications", "divisions",      "float_ops",    "branches",
+    "branches_taken", "jumps",     "calls",           "indirect_calls", "returns",      "load_uses",
+    "product_uses",   "blocks",    "float_calls",     "integer_calls",  "memory_calls", "outside_calls"};
+
+ArrayRef<StringLiteral> machineKindNames() { return Names; }
+
+TripCounts knownTripCounts(const Module &M) {
+  TripCounts Trips;
+  for (const Function &F : M) {
+    if (F.isDeclaration() || F.hasProfileData())
+      continue;
+    FlowGraph Graph(F);
+    for (const FlowGraph::Loop &L : Graph.loops())
+      if (L.TripCount)
+        Trips[Graph.block(L.Header)] = std::max<uint64_t>(1, *L.TripCount);
+  }
+  return Trips;
+}
+
+/// Which routine of the C or compiler's library a call goes to.
+static std::optional<Kind> libraryCall(StringRef Callee) {
+  static const StringSet<> Memory = {"memcpy", "memmove", "memset",  "memcmp", "strlen", "strcmp",
+                                     "strcpy", "strncmp", "strncpy", "memchr", "strchr"};
+  if (Callee.consume_front("__aeabi_")) {
+    if (Callee.starts_with("mem"))
+      return MemoryCalls;
+    return Callee.starts_with("f") || Callee.starts_with("d") || Callee.contains("2f") ||
+                   Callee.contains("2d")
+               ? FloatCalls
+               : IntegerCalls;
+  }
+  if (Memory.contains(Callee))
+    return MemoryCalls;
+  if (!Callee.consume_front("__"))
+    return std::nullopt;
+  for (StringRef End :
+       {"sf2", "df2", "sf3", "df3", "sf", "df", "sfsi", "dfsi", "sfdi", "dfdi", "sf2_", "df2_"})
+    if (Callee.ends_with(End))
+      return FloatCalls;
+  for (StringRef End : {"si2", "di2", "si3", "di3"})
+    if (Callee.ends_with(End))
+      return Callee.contains("fix") ? FloatCalls : IntegerCalls;
+  return std::nullopt;
+}
+
+namespace {
+
+class MachineProfilePass : public MachineFunctionPass {
+public:
+  static char ID;
+  MachineProfilePass(const TripCounts &Trips, std::vector<FunctionProfile> &Out)
+      : MachineFunctionPass(ID), Trips(Trips), Out(Out) {}
+
+  StringRef getPassName() const override { return "mlcomp machine profile"; }
+
+  void getAnalysisUsage(AnalysisUsage &AU) const override {
+    AU.setPreservesAll();
+    AU.addRequired<MachineBlockFrequencyInfoWrapperPass>();
+    AU.addRequired<MachineBranchProbabilityInfoWrapperPass>();
+    AU.addRequired<MachineLoopInfoWrapperPass>();
+    MachineFunctionPass::getAnalysisUsage(AU);
+  }
+
+  bool runOnMachineFunction(MachineFunction &MF) override;
+
+private:
+  double loopCorrection(const MachineBasicBlock &MBB) const;
+  BlockProfile profileOf(const MachineBasicBlock &MBB, MachineCounts &Code) const;
+  void countInstruction(const MachineInstr &MI, const MachineInstr *Next, MachineCounts &Counts) const;
+  void countTerminators(const MachineBasicBlock &MBB, MachineCounts &Executed, MachineCounts &Code) const;
+
+  const TripCounts &Trips;
+  std::vector<FunctionProfile> &Out;
+  const MachineBlockFrequencyInfo *Frequencies = nullptr;
+  const MachineBranchProbabilityInfo *Probabilities = nullptr;
+  const MachineLoopInfo *Loops = nullptr;
+  const TargetInstrInfo *TII = nullptr;
+  const TargetRegisterInfo *TRI = nullptr;
+  unsigned RegisterBytes = 4;
+  Register StackPointer;
+};
+
+} // namespace
+
+char MachineProfilePass::ID = 0;
+
+FunctionPass *createMachineProfilePass(const TripCounts &Trips, std::vector<FunctionProfile> &Out) {
+  return new MachineProfilePass(Trips, Out);
+}
+
+/// How much more often a block runs than its frequency says, because loops
+/// around it have a trip count that the IR showed.
+double MachineProfilePass::loopCorrection(const MachineBasicBlock &MBB) const {
+  double Factor = 1;
+  for (const MachineLoop *L = Loops->getLoopFor(&MBB); L; L = L->getParentLoop()) {
+    const MachineBasicBlock *Header = L->getHeader();
+    auto It = Trips.find(Header->getBasicBlock());
+    if (It == Trips.end())
+      continue;
+    double Runs = double(Frequencies->getBlockFreq(Header).getFrequency()), Back = 0;
+    for (const MachineBasicBlock *Pred : Header->predecessors())
+      if (L->contains(Pred))
+        Back += double(Frequencies->getBlockFreq(Pred).getFrequency()) *
+                Probabilities->getEdgeProbability(Pred, Header).getNumerator() /
+                BranchProbability::getDenominator();
+    if (Runs > Back)
+      Factor *= double(It->second) * (Runs - Back) / Runs;
+  }
+  return Factor;
+}
+
+bool MachineProfilePass::runOnMachineFunction(MachineFunction &MF) {
+  Frequencies = &getAnalysis<MachineBlockFrequencyInfoWrapperPass>().getMBFI();
+  Probabilities = &getAnalysis<MachineBranchProbabilityInfoWrapperPass>().getMBPI();
+  Loops = &getAnalysis<MachineLoopInfoWrapperPass>().getLI();
+  TII = MF.getSubtarget().getInstrInfo();
+  TRI = MF.getSubtarget().getRegisterInfo();
+  StackPointer = MF.getSubtarget().getTargetLowering()->getStackPointerRegisterToSaveRestore();
+  RegisterBytes = MF.getDataLayout().getPointerSize();
+  FunctionProfile P;
+  P.Name = MF.getName().str();
+  P.Exported = !MF.getFunction().hasLocalLinkage() || MF.getFunction().hasAddressTaken();
+  MF.RenumberBlocks();
+  for (const MachineBasicBlock &MBB : MF)
+    P.Blocks.push_back(profileOf(MBB, P.Code));
+  Out.push_back(std::move(P));
+  return false;
+}
+
+BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, MachineCounts &Code) const {
+  BlockProfile B;
+  B.Frequency = Frequencies->getBlockFreqRelativeToEntryBlock(&MBB) * loopCorrection(MBB);
+  MachineCounts Counts = {};
+  Counts[Blocks] = 1;
+  const MachineInstr *Previous = nullptr;
+  for (const MachineInstr &MI : MBB.instrs()) {
+    if (MI.isPseudoProbe())
+      B.Probes.emplace_back(MI.getOperand(0).getImm(), MI.getOperand(1).getImm());
+    if (MI.isBundle() || MI.isMetaInstruction())
+      continue;
+    if (Previous)
+      countInstruction(*Previous, &MI, Counts);
+    Previous = &MI;
+    if (!MI.isCall())
+      continue;
+    for (const MachineOperand &Operand : MI.operands())
+      if (Operand.isGlobal())
+        B.Callees.push_back(Operand.getGlobal()->getName().str());
+      else if (Operand.isSymbol())
+        B.Callees.push_back(Operand.getSymbolName());
+  }
+  if (Previous)
+    countInstruction(*Previous, nullptr, Counts);
+  for (unsigned K = 0; K != NumKinds; ++K)
+    Code[K] += Counts[K];
+  countTerminators(MBB, Counts, Code);
+  for (unsigned K = 0; K != NumKinds; ++K)
+    if (Counts[K] != 0)
+      B.Counts.emplace_back(K, Counts[K]);
+  for (const MachineBasicBlock *Pred : MBB.predecessors()) {
+    BranchProbability Edge = Probabilities->getEdgeProbability(Pred, &MBB);
+    B.Predecessors.emplace_back(Pred->getNumber(),
+                                double(Edge.getNumerator()) / BranchProbability::getDenominator());
+  }
+  return B;
+}
+
+void MachineProfilePass::countInstruction(const MachineInstr &MI, const MachineInstr *Next,
+                                          MachineCounts &Counts) const {
+  const MCInstrDesc &Desc = MI.getDesc();
+  StringRef Name = TII->getName(MI.getOpcode());
+  unsigned Size = TII->getInstSizeInBytes(MI);
+  Counts[Instructions] += 1;
+  Counts[Bytes] += Size;
+  Counts[Narrow] += Size == 2;
+  bool Product =
+      Name.contains("MUL") || Name.contains("MLA") || Name.contains("MLS") || Name.contains("MADD");
+  bool Quotient = Name.contains("DIV") || Name.contains("REM");
+  Counts[Multiplications] += Product;
+  Counts[Divisions] += Quotient;
+  Counts[FloatOperations] += Desc.mayRaiseFPException();
+  Counts[Returns] += MI.isReturn() && !MI.isCall();
+  if (MI.isCall()) {
+    Counts[machine::Calls] += 1;
+    Counts[IndirectCalls] +=
+        none_of(MI.operands(), [](const MachineOperand &O) { return O.isGlobal() || O.isSymbol(); });
+    return;
+  }
+  bool Loading = MI.mayLoad() && !MI.isInlineAsm(), Storing = MI.mayStore() && !MI.isInlineAsm();
+  if (Loading || Storing) {
+    Counts[Loads] += Loading;
+    Counts[Stores] += Storing;
+    Counts[PartialAccesses] += any_of(MI.memoperands(), [&](const MachineMemOperand *Access) {
+      return Access->getSize().hasValue() && Access->getSize().getValue() < RegisterBytes;
+    });
+    Counts[StackAccesses] += StackPointer && MI.readsRegister(StackPointer, TRI);
+    if (Desc.isVariadic()) // a list of registers
+      Counts[Transfers] += MI.getNumExplicitOperands() - Desc.getNumOperands() + 1;
+  }
+  bool Awaited =
+      Next && (Loading || Product || Quotient) && any_of(MI.all_defs(), [&](const MachineOperand &O) {
+        return O.getReg().isPhysical() && Next->readsRegister(O.getReg(), TRI);
+      });
+  Counts[Loading ? LoadUses : ProductUses] += Awaited;
+}
+
+/// Branches and jumps, by the probability of getting to each.
+void MachineProfilePass::countTerminators(const MachineBasicBlock &MBB, MachineCounts &Executed,
+                                          MachineCounts &Code) const {
+  double Reached = 1;
+  for (const MachineInstr &MI : MBB.terminators()) {
+    if (!MI.isBranch() || MI.isCall() || MI.isReturn())
+      continue;
+    Code[MI.isConditionalBranch() ? Branches : Jumps] += 1;
+    if (!MI.isConditionalBranch()) {
+      Executed[Jumps] += Reached;
+      Executed[Instructions] -= 1 - Reached; // not executed behind a taken branch
+      Executed[Bytes] -= (1 - Reached) * TII->getInstSizeInBytes(MI);
+      continue;
+    }
+    const MachineBasicBlock *Target = nullptr;
+    for (const MachineOperand &Operand : MI.operands())
+      if (Operand.isMBB())
+        Target = Operand.getMBB();
+    double Taking = Reached / 2;
+    if (Target && MBB.isSuccessor(Target)) {
+      BranchProbability Edge = Probabilities->getEdgeProbability(&MBB, Target);
+      Taking = std::min(Reached, double(Edge.getNumerator()) / BranchProbability::getDenominator());
+    }
+    Executed[Branches] += Reached;
+    Executed[Taken] += Taking;
+    Reached -= Taking;
+  }
+}
+
+/// Calls \p Visit with a place in each block of the source and its probe.
+static void visitSource(Module &M, function_ref<void(BasicBlock::iterator, Probe)> Visit) {
+  for (Function &F : M) {
+    uint32_t Number = 0;
+    for (BasicBlock &BB : F) {
+      ++Number;
+      if (auto Place = BB.getFirstInsertionPt(); Place != BB.end())
+        Visit(Place, {F.getGUID(), Number});
+    }
+  }
+}
+
+void insertProbes(Module &M) {
+  Function *Intrinsic = Intrinsic::getDeclaration(&M, Intrinsic::pseudoprobe);
+  Type *Int64 = Type::getInt64Ty(M.getContext()), *Int32 = Type::getInt32Ty(M.getContext());
+  visitSource(M, [&](BasicBlock::iterator Place, Probe P) {
+    CallInst::Create(Intrinsic,
+                     {ConstantInt::get(Int64, P.first), ConstantInt::get(Int64, P.second),
+                      ConstantInt::get(Int32, 0), ConstantInt::get(Int64, ~0ull)},
+                     "", Place);
+  });
+}
+
+std::vector<Probe> insertCounters(Module &M, unsigned Unit) {
+  std::vector<Probe> Probes;
+  visitSource(M, [&](BasicBlock::iterator, Probe P) { Probes.push_back(P); });
+  Type *Int32 = Type::getInt32Ty(M.getContext());
+  ArrayType *Array = ArrayType::get(Int32, Probes.size());
+  auto *Counts = new GlobalVariable(M, Array, false, GlobalValue::ExternalLinkage,
+                                    ConstantAggregateZero::get(Array), "mlcomp_counts_" + Twine(Unit));
+  unsigned Index = 0;
+  visitSource(M, [&](BasicBlock::iterator Place, Probe) {
+    IRBuilder<> Builder(Place->getParent(), Place);
+    Value *Cell = Builder.CreateConstInBoundsGEP2_32(Array, Counts, 0, Index++);
+    Builder.CreateStore(Builder.CreateAdd(Builder.CreateLoad(Int32, Cell), ConstantInt::get(Int32, 1)), Cell);
+  });
+  Type *Void = Type::getVoidTy(M.getContext());
+  auto CallBefore = [&](Instruction *Place, StringRef Name) {
+    CallInst::Create(M.getOrInsertFunction(Name, Void), "", Place->getIterator());
+  };
+  for (auto [Mark, Name] : {std::pair("roi_begin", "mlcomp_begin_counts"), {"roi_end", "mlcomp_end_counts"}})
+    if (Function *Marker = M.getFunction(Mark))
+      for (User *U : Marker->users())
+        if (auto *Call = dyn_cast<CallInst>(U))
+          CallBefore(Call, Name);
+  if (Function *Main = M.getFunction("main"); Main && !Main->isDeclaration())
+    for (BasicBlock &BB : *Main)
+      if (isa<ReturnInst>(BB.getTerminator()))
+        CallBefore(BB.getTerminator(), "mlcomp_end_main");
+  return Probes;
+}
+
+SourceCounts profiledCounts(Module &M, FunctionAnalysisManager &FAM, unsigned Unit) {
+  SourceCounts Counts;
+  for (Function &F : M) {
+    auto Entry = F.getEntryCount();
+    if (F.isDeclaration() || !Entry)
+      continue;
+    auto &Frequencies = FAM.getResult<BlockFrequencyAnalysis>(F);
+    double First = double(Frequencies.getEntryFreq().getFrequency());
+    uint32_t Number = 0;
+    for (BasicBlock &BB : F)
+      Counts[{Unit, {F.getGUID(), ++Number}}] =
+          double(Entry->getCount()) * double(Frequencies.getBlockFreq(&BB).getFrequency()) / First;
+  }
+  return Counts;
+}
+
+template <typename Pairs> static json::Array flat(const Pairs &From) {
+  json::Array To;
+  for (const auto &[First, Second] : From) {
+    To.push_back(First);
+    To.push_back(Second);
+  }
+  return To;
+}
+
+std::string toLine(const FunctionProfile &F) {
+  json::Array Blocks;
+  for (const BlockProfile &B : F.Blocks) {
+    json::Array Probes;
+    for (const Probe &P : B.Probes) {
+      Probes.push_back(utohexstr(P.first)); // as a number it could lose digits
+      Probes.push_back(P.second);
+    }
+    Blocks.push_back(json::Object{{"frequency", B.Frequency},
+                                  {"counts", flat(B.Counts)},
+                                  {"predecessors", flat(B.Predecessors)},
+                                  {"probes", std::move(Probes)},
+                                  {"callees", json::Array(B.Callees)}});
+  }
+  std::string Line;
+  raw_string_ostream OS(Line);
+  OS << json::Value(json::Object{{"name", F.Name},
+                                 {"exported", F.Exported},
+                                 {"code", json::Array(F.Code)},
+                                 {"blocks", std::move(Blocks)}});
+  return Line;
+}
+
+static bool readPairs(const json::Array *From, unsigned Limit, std::vector<std::pair<unsigned, double>> &To) {
+  if (!From || From->size() % 2)
+    return false;
+  for (size_t I = 0; I != From->size(); I += 2) {
+    auto First = (*From)[I].getAsUINT64();
+    auto Second = (*From)[I + 1].getAsNumber();
+    if (!First || *First >= Limit || !Second)
+      return false;
+    To.emplace_back(*First, *Second);
+  }
+  return true;
+}
+
+static bool readBlock(const json::Object *O, unsigned BlockCount, BlockProfile &B) {
+  if (!O || !O->getNumber("frequency") || !O->getArray("probes") || O->getArray("probes")->size() % 2 ||
+      !O->getArray("callees"))
+    return false;
+  B.Frequency = *O->getNumber("frequency");
+  const json::Array &Probes = *O->getArray("probes");
+  for (size_t I = 0; I != Probes.size(); I += 2) {
+    uint64_t Guid;
+    auto Number = Probes[I + 1].getAsUINT64();
+    if (!Number || Probes[I].getAsString().value_or("").getAsInteger(16, Guid))
+      return false;
+    B.Probes.emplace_back(Guid, *Number);
+  }
+  for (const json::Value &Callee : *O->getArray("callees")) {
+    if (!Callee.getAsString())
+      return false;
+    B.Callees.push_back(Callee.getAsString()->str());
+  }
+  return readPairs(O->getArray("counts"), NumKinds, B.Counts) &&
+         readPairs(O->getArray("predecessors"), BlockCount, B.Predecessors);
+}
+
+Expected<FunctionProfile> fromLine(StringRef Line) {
+  auto Malformed = [] {
+    return createStringError(inconvertibleErrorCode(), "not a function's machine profile");
+  };
+  Expected<json::Value> Parsed = json::parse(Line);
+  if (!Parsed)
+    return Parsed.takeError();
+  const json::Object *O = Parsed->getAsObject();
+  if (!O || !O->getString("name") || !O->getBoolean("exported") || !O->getArray("code") ||
+      O->getArray("code")->size() != NumKinds || !O->getArray("blocks"))
+    return Malformed();
+  FunctionProfile F;
+  F.Name = O->getString("name")->str();
+  F.Exported = *O->getBoolean("exported");
+  for (unsigned K = 0; K != NumKinds; ++K)
+    F.Code[K] = (*O->getArray("code"))[K].getAsNumber().value_or(0);
+  const json::Array &Blocks = *O->getArray("blocks");
+  for (const json::Value &Block : Blocks)
+    if (!readBlock(Block.getAsObject(), Blocks.size(), F.Blocks.emplace_back()))
+      return Malformed();
+  return F;
+}
+
+std::string toText(const SourceCounts &Counts) {
+  std::string Text;
+  raw_string_ostream OS(Text);
+  for (const auto &[Key, Times] : Counts)
+    OS << Key.first << ' ' << utohexstr(Key.second.first) << ' ' << Key.second.second << ' '
+       << format("%.9g", Times) << '\n';
+  return Text;
+}
+
+Expected<SourceCounts> sourceCountsFrom(StringRef Text) {
+  SourceCounts Counts;
+  SmallVector<StringRef> Lines, Words;
+  Text.split(Lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef Line : Lines) {
+    Words.clear();
+    Line.split(Words, ' ');
+    unsigned Unit;
+    Probe P;
+    double Times;
+    if (Words.size() != 4 || Words[0].getAsInteger(10, Unit) || Words[1].getAsInteger(16, P.first) ||
+        Words[2].getAsInteger(10, P.second) || Words[3].getAsDouble(Times) || !(Times >= 0))
+      return createStringError(inconvertibleErrorCode(), "not a line of source counts: " + Line);
+    Counts[{Unit, P}] = Times;
+  }
+  return Counts;
+}
+
+namespace {
+
+/// The functions of a program, and how often their blocks run.
+class Program {
+public:
+  Program(ArrayRef<FunctionProfile> Functions, ArrayRef<unsigned> Unit) : Functions(Functions), Unit(Unit) {
+    for (unsigned I = 0; I != Functions.size(); ++I) {
+      InUnit[{Unit[I], Functions[I].Name}] = I;
+      if (Functions[I].Exported)
+        Anywhere.try_emplace(Functions[I].Name, I);
+    }
+    estimate();
+  }
+
+  void follow(const SourceCounts &Known);
+  ProgramProfile total() const;
+
+private:
+  static constexpr unsigned Rounds = 40, ScalingRounds = 12;
+  static constexpr double Most = 1e15, RecursiveCalls = 8;
+
+  /// The callee in the same module, or else in another; none outside.
+  std::optional<unsigned> callee(unsigned Caller, StringRef Name) const {
+    if (auto Here = InUnit.find({Unit[Caller], Name}); Here != InUnit.end())
+      return Here->second;
+    if (auto There = Anywhere.find(Name); There != Anywhere.end())
+      return There->second;
+    return std::nullopt;
+  }
+  void estimate();
+  void flowInto(unsigned I, const std::vector<bool> &IsKnown);
+  SourceCounts sourceCounts() const;
+
+  ArrayRef<FunctionProfile> Functions;
+  ArrayRef<unsigned> Unit;
+  std::map<std::pair<unsigned, StringRef>, unsigned> InUnit;
+  std::map<StringRef, unsigned> Anywhere;
+  std::vector<std::vector<double>> Runs; ///< By function and block.
+};
+
+} // namespace
+
+/// By LLVM's estimates: calls from main on, then blocks. A function that comes
+/// back to itself is taken to do so a few times for each call from elsewhere.
+void Program::estimate() {
+  std::vector<std::map<unsigned, double>> Calls(Functions.size());
+  std::vector<bool> IsCalled(Functions.size());
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    for (const BlockProfile &B : Functions[I].Blocks)
+      for (const std::string &Name : B.Callees)
+        if (auto To = callee(I, Name)) {
+          Calls[I][*To] += B.Frequency;
+          IsCalled[*To] = IsCalled[*To] || *To != I;
+        }
+  // Callers before callees, but for calls back to a function in progress.
+  enum State : char { New, Open, Done };
+  std::vector<State> States(Functions.size());
+  std::vector<unsigned> Order;
+  std::vector<bool> IsRecursive(Functions.size());
+  std::set<std::pair<unsigned, unsigned>> Back;
+  std::function<void(unsigned)> Visit = [&](unsigned I) {
+    States[I] = Open;
+    for (const auto &[To, Times] : Calls[I]) {
+      if (States[To] == Open) {
+        IsRecursive[To] = true;
+        Back.insert({I, To});
+      } else if (States[To] == New) {
+        Visit(To);
+      }
+    }
+    States[I] = Done;
+    Order.push_back(I);
+  };
+  for (bool Called : {false, true}) // what nothing calls comes first
+    for (unsigned I = 0; I != Functions.size(); ++I)
+      if (IsCalled[I] == Called && States[I] == New)
+        Visit(I);
+  std::reverse(Order.begin(), Order.end());
+  // What nothing calls by name is called once: main, entries, what pointers
+  // point to.
+  std::vector<double> Entries;
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    Entries.push_back(!IsCalled[I]);
+  for (unsigned I : Order) {
+    if (IsRecursive[I])
+      Entries[I] = std::max(1.0, Entries[I]) * RecursiveCalls;
+    for (const auto &[To, Times] : Calls[I])
+      if (!Back.count({I, To}))
+        Entries[To] = std::min(Most, Entries[To] + Times * Entries[I]);
+  }
+  for (unsigned I = 0; I != Functions.size(); ++I) {
+    Runs.emplace_back();
+    for (const BlockProfile &B : Functions[I].Blocks)
+      Runs.back().push_back(Entries[I] * B.Frequency);
+  }
+}
+
+SourceCounts Program::sourceCounts() const {
+  SourceCounts Counts;
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    for (unsigned B = 0; B != Runs[I].size(); ++B)
+      for (const Probe &P : Functions[I].Blocks[B].Probes)
+        Counts[{Unit[I], P}] += Runs[I][B];
+  return Counts;
+}
+
+/// Scales blocks until the copies of each probe together run as often as is
+/// known. A block with several probes takes the mean of what they ask for; as
+/// blocks that are pinned by one probe leave less to another's copies, this
+/// converges where the probes agree. Blocks without a probe run as often as
+/// their predecessors lead there.
+void Program::follow(const SourceCounts &Known) {
+  std::vector<std::vector<bool>> IsKnown;
+  for (unsigned I = 0; I != Functions.size(); ++I) {
+    IsKnown.emplace_back();
+    for (const BlockProfile &B : Functions[I].Blocks)
+      IsKnown.back().push_back(
+          any_of(B.Probes, [&](const Probe &P) { return Known.count({Unit[I], P}) != 0; }));
+  }
+  for (unsigned Round = 0; Round != ScalingRounds; ++Round) {
+    SourceCounts Now = sourceCounts();
+    for (unsigned I = 0; I != Functions.size(); ++I)
+      for (unsigned B = 0; B != Runs[I].size(); ++B) {
+        if (!IsKnown[I][B])
+          continue;
+        double Sum = 0;
+        unsigned Count = 0;
+        for (const Probe &P : Functions[I].Blocks[B].Probes)
+          if (auto It = Known.find({Unit[I], P}); It != Known.end()) {
+            double All = Now[{Unit[I], P}];
+            Sum += std::log(All > 0 && It->second > 0 ? It->second / All : 1e-9);
+            ++Count;
+          }
+        Runs[I][B] *= std::exp(Sum / Count);
+      }
+  }
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    flowInto(I, IsKnown[I]);
+}
+
+/// Gives blocks of a function that are not known what flows into them.
+void Program::flowInto(unsigned I, const std::vector<bool> &IsKnown) {
+  const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
+  for (unsigned B = 0; B != Blocks.size(); ++B)
+    if (!IsKnown[B] && !Blocks[B].Predecessors.empty())
+      Runs[I][B] = 0;
+  for (unsigned Round = 0; Round != Rounds; ++Round) {
+    bool Changed = false;
+    for (unsigned B = 0; B != Blocks.size(); ++B) {
+      if (IsKnown[B] || Blocks[B].Predecessors.empty())
+        continue;
+      double Inflow = 0;
+      for (const auto &[From, Probability] : Blocks[B].Predecessors)
+        Inflow += Runs[I][From] * Probability;
+      Inflow = std::min(Most, Inflow);
+      Changed |= std::abs(Inflow - Runs[I][B]) > 1e-6 * Inflow;
+      Runs[I][B] = Inflow;
+    }
+    if (!Changed)
+      break;
+  }
+}
+
+ProgramProfile Program::total() const {
+  ProgramProfile Total;
+  for (unsigned I = 0; I != Functions.size(); ++I) {
+    for (unsigned K = 0; K != NumKinds; ++K)
+      Total.Code[K] += Functions[I].Code[K];
+    for (unsigned B = 0; B != Runs[I].size(); ++B) {
+      const BlockProfile &Block = Functions[I].Blocks[B];
+      for (const auto &[K, Count] : Block.Counts)
+        Total.Executed[K] += Runs[I][B] * Count;
+      for (const std::string &Name : Block.Callees)
+        if (!callee(I, Name)) {
+          machine::Kind K = libraryCall(Name).value_or(OutsideCalls);
+          Total.Executed[K] += Runs[I][B];
+          Total.Code[K] += 1;
+        }
+    }
+  }
+  Total.Source = sourceCounts();
+  return Total;
+}
+
+ProgramProfile programProfile(ArrayRef<FunctionProfile> Functions, ArrayRef<unsigned> Unit,
+                              const SourceCounts &Known) {
+  Program P(Functions, Unit);
+  if (!Known.empty())
+    P.follow(Known);
+  return P.total();
+}
+
+} // namespace mlcomp

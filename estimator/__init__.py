@@ -1,0 +1,1 @@
+"""Predicts what programs and neural networks cost on a platform, from measurements of small ones."""

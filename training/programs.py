@@ -1,0 +1,295 @@
+"""Profiles runnable programs: each compiled in many ways, measured on platforms, into a profile store.
+
+A job is one program and a few builds. What it finds becomes one part of the store, so a run that is killed at any
+moment loses only its unfinished jobs. Programs that come out equal are run once (`platforms.program.measure`).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import multiprocessing
+import signal
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlcomp.estimator import store
+from mlcomp.passes_features import schema
+from mlcomp.passes_features.native import NativeError
+from mlcomp.passes_features.session import Compiled, Session, machine_counts
+from mlcomp.platforms.measurement import Limits, Measurement, PlatformError
+from mlcomp.platforms.platform import Platform, digest, find_platform
+from mlcomp.platforms.program import NOTHING, Source, compile_source, contents, failed, measure
+from mlcomp.training.candidates import LEVELS, Build
+from mlcomp.training.corpus.manifest import CorpusError
+from mlcomp.training.kernels import Kernel
+
+BUILDS_PER_JOB = 10
+LIMITS = Limits(cycles=60_000_000)
+COUNTER_LIMITS = Limits(cycles=400_000_000, output=1 << 24)
+MARK = "\x01"
+
+# What counters need beside the program; see Session.insert_counters.
+COUNTER_WRITER = """
+#include <stdio.h>
+static void write_counts(unsigned unit, unsigned *counts, unsigned size) {
+  for (unsigned i = 0; i < size; i++) {
+    if (counts[i])
+      printf("\\001%u %u %u\\n", unit, i, counts[i]);
+    counts[i] = 0;
+  }
+}
+static void clear(unsigned *counts, unsigned size) {
+  for (unsigned i = 0; i < size; i++)
+    counts[i] = 0;
+}
+static int has_region;
+void mlcomp_end_counts(void) { WRITE }
+void mlcomp_begin_counts(void) { has_region = 1; CLEAR }
+void mlcomp_end_main(void) { if (!has_region) mlcomp_end_counts(); }
+"""
+
+
+class ProfileError(Exception):
+    """A program that cannot be profiled; the message is one line."""
+
+
+class Program:
+    """A program's modules for one target, at every level that builds ask for."""
+
+    def __init__(self, kernel: Kernel, platform: Platform) -> None:
+        self.kernel = kernel
+        self.sources = kernel.files()
+        self.platform = platform
+        self._sessions: dict[str, list[tuple[Session, Session]]] = {}
+
+    def _at(self, level: str) -> list[tuple[Session, Session]]:
+        """For each source, a session without probes and one with."""
+        if level not in self._sessions:
+            pairs = []
+            for source in self.sources:
+                session = self._session(source, level)
+                probed = session.clone()
+                probed.insert_probes()
+                pairs.append((session, probed))
+            self._sessions[level] = pairs
+        return self._sessions[level]
+
+    def _session(self, source: Source, level: str) -> Session:
+        return Session.from_source(source.path, [*self.platform.compile_flags, *source.flags], level)
+
+    def compile(self, build: Build, folder: Path) -> tuple[list[Path], list[Compiled], list[str]]:
+        """Object files in `folder`, what they were made from, and machine profiles; raises `NativeError`."""
+        objects, compiled, profiles = [], [], []
+        for i, (plain, probed) in enumerate(self._at(build.level)):
+            compiled.append(plain.compile(build.sequence, build.options))
+            profiles.append(probed.compile(build.sequence, build.options).functions)
+            objects.append(folder / f"{i}.o")
+            objects[-1].write_bytes(compiled[-1].contents)
+        return objects, compiled, profiles
+
+    @functools.cached_property
+    def static_counts(self) -> str:
+        """How often the source's blocks run, as LLVM estimates for the first level."""
+        probed = [session.compile().functions for _, session in self._at(LEVELS[0])]
+        return machine_counts(probed).source
+
+    @functools.cached_property
+    def profiled_counts(self) -> str:
+        """How often they do, by one run with counters; raises `ProfileError` if that run fails."""
+        return self.count_blocks()
+
+    def count_blocks(self) -> str:
+        """Runs the program with a counter in every block of the source; gives source counts."""
+        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
+            folder = Path(name)
+            cells: list[list[str]] = []
+            objects = []
+            for unit, source in enumerate(self.sources):
+                with self._session(source, "O1") as session:
+                    cells.append(session.insert_counters(unit))
+                    objects.append(folder / f"{unit}.o")
+                    objects[-1].write_bytes(session.compile().contents)
+            names = "".join(f"extern unsigned mlcomp_counts_{u}[];\n" for u in range(len(cells)))
+            calls = {
+                "WRITE": "".join(f"write_counts({u}, mlcomp_counts_{u}, {len(c)});" for u, c in enumerate(cells)),
+                "CLEAR": "".join(f"clear(mlcomp_counts_{u}, {len(c)});" for u, c in enumerate(cells)),
+            }
+            text = names + COUNTER_WRITER
+            for word, code in calls.items():
+                text = text.replace(word, code)
+            writer = folder / "counters.c"
+            writer.write_text(text)
+            objects.append(folder / "counters.o")
+            compile_source(self.platform, ["clang-19", "-Os"], Source(writer), objects[-1])
+            program = folder / "program.elf"
+            self.platform.link(objects, program)
+            result = self.platform.run(program, COUNTER_LIMITS, NOTHING)
+        if result.problem:
+            raise ProfileError(f"{self.kernel.name} with counters: {result.problem}")
+        return _source_counts(result.output.decode(errors="replace"), cells)
+
+
+def _source_counts(output: str, cells: Sequence[Sequence[str]]) -> str:
+    """Lines of source counts from what the counters wrote; blocks that never ran are counted as 0."""
+    total = {cell: 0 for unit in cells for cell in unit}
+    for line in output.splitlines():
+        if line.startswith(MARK):
+            unit, index, count = map(int, line[1:].split())
+            total[cells[unit][index]] += count
+    return "".join(f"{cell} {count}\n" for cell, count in total.items())
+
+
+def combined_features(modules: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Features of a program, shape (f,), from those of its modules.
+
+    Added up as the schema says for functions; what is looked up in a module is the largest of them.
+    """
+    table = np.asarray(modules, np.float64)
+    features = schema.load()
+    out = np.empty(len(features))
+    for i, feature in enumerate(features.features):
+        column = table[:, i]
+        if feature.aggregate == "sum":
+            out[i] = column.sum()
+        elif feature.aggregate == "log":
+            out[i] = np.log2(1 + (np.exp2(column) - 1).sum())
+        elif feature.of:
+            over, under = (out[features.names.index(name)] for name in feature.of)
+            out[i] = over / under if under else 0
+        else:
+            out[i] = column.max()
+    return out.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Some builds of a program for platforms that share a target; `version` is that of sources and platforms."""
+
+    kernel: Kernel
+    platforms: tuple[str, ...]
+    builds: tuple[tuple[int, Build], ...]
+    version: str
+
+    @property
+    def key(self) -> str:
+        """Names the job's part of the store: another program, build or platform is another part."""
+        return repr(self)
+
+
+@functools.lru_cache(maxsize=1)
+def _program(kernel: Kernel, platform: str) -> Program:
+    return Program(kernel, find_platform(platform))
+
+
+def run_job(job: Job) -> list[dict[str, Any]]:
+    """The job's rows, a build that fails with its problem."""
+    program = _program(job.kernel, job.platforms[0])
+    rows = []
+    for index, build in job.builds:
+        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
+            folder = Path(name)
+            common: dict[str, Any] = {
+                "program": job.kernel.name,
+                "project": job.kernel.project,
+                "split": job.kernel.split,
+                "build": index,
+                **asdict(build),
+            }
+            try:
+                objects, compiled, profiles = program.compile(build, folder)
+                static = machine_counts(profiles, program.static_counts)
+                profiled = machine_counts(profiles, program.profiled_counts)
+            except (NativeError, PlatformError, ProfileError) as problem:
+                rows += [{**common, "platform": p, "problem": str(problem)} for p in job.platforms]
+                continue
+            common |= {
+                "features": combined_features([c.features for c in compiled]),
+                "executed": static.executed,
+                "executed_profiled": profiled.executed,
+                "code": static.code,
+            }
+            for platform in job.platforms:
+                rows.append(common | measured(find_platform(platform), objects, folder))
+    return rows
+
+
+def measured(platform: Platform, objects: Sequence[Path], folder: Path) -> dict[str, Any]:
+    """What a row says about one run of linked object files."""
+    executable = folder / f"{platform.name}.elf"
+    name = ""
+    try:
+        size = platform.link(objects, executable)
+        name = contents(executable)
+        result = measure(platform, executable, size, LIMITS)
+    except PlatformError as problem:
+        result = failed(str(problem))
+    return {"platform": platform.name, "contents": name, **_figures(result)}
+
+
+def _figures(result: Measurement) -> dict[str, Any]:
+    counts = result.region or result.main
+    return {
+        "problem": result.problem,
+        "output": hashlib.sha256(result.output).hexdigest()[:16],
+        **{name: getattr(result.size, name) for name in store.SIZES},
+        **{name: counts.get(name) for name in store.METRICS},
+    }
+
+
+def jobs_for(kernels: Sequence[Kernel], platforms: Sequence[str], builds: Sequence[Build]) -> list[Job]:
+    """All jobs, those of a program together; platforms of one target share what is compiled."""
+    by_target: dict[str, list[str]] = {}
+    for platform in platforms:
+        by_target.setdefault(find_platform(platform).target_name, []).append(platform)
+    numbered = list(enumerate(builds))
+    jobs = []
+    for kernel in kernels:
+        sources = [source.path.read_bytes() for source in kernel.files()]
+        for names in by_target.values():
+            version = digest([*sources, *(find_platform(name).fingerprint().encode() for name in names)])
+            for start in range(0, len(numbered), BUILDS_PER_JOB):
+                jobs.append(Job(kernel, tuple(names), tuple(numbered[start : start + BUILDS_PER_JOB]), version))
+    return jobs
+
+
+def _worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
+
+
+def _numbered(job: tuple[int, Job]) -> tuple[int, list[dict[str, Any]]]:
+    return job[0], run_job(job[1])
+
+
+def profile_programs(jobs: Sequence[Job], folder: Path, workers: int, done: Callable[[Job], None]) -> None:
+    """Runs the jobs that the store in `folder` lacks; calls `done` for every job, those it has included."""
+    todo = []
+    for job in jobs:
+        if store.has_part(folder, job.key):
+            done(job)
+        else:
+            todo.append(job)
+    with multiprocessing.get_context("fork").Pool(workers, _worker) as pool:
+        for number, rows in pool.imap_unordered(_numbered, enumerate(todo)):
+            store.write_part(folder, todo[number].key, rows)
+            done(todo[number])
+
+
+def usable_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Those whose packages have been fetched; raises `CorpusError` if there are none."""
+    usable, problem = [], CorpusError("there are no programs")
+    for kernel in kernels:
+        try:
+            kernel.files()
+            usable.append(kernel)
+        except CorpusError as missing:
+            problem = missing
+    if not usable:
+        raise problem
+    return usable
