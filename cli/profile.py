@@ -1,4 +1,4 @@
-"""`mlcomp profile`: programs × ways to compile them × platforms, measured into a profile store."""
+"""`mlcomp profile`: programs, compiled in many ways, measured on platforms into a profile store."""
 
 from __future__ import annotations
 

@@ -292,6 +292,3 @@ def write_run(
     }
     (run / "run.json").write_text(json.dumps(content, indent=1) + "\n")
     np.savez_compressed(run / "parity.npz", sequence=data.features, options=data.set_features)
-
-
-__all__ = ["Action", "Settings", "train"]

@@ -1,0 +1,118 @@
+"""Machine profiles: what generated code is predicted to execute, with and without a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlcomp.passes_features.native import NativeError
+from mlcomp.passes_features.session import ProgramCounts, Session, machine_counts, machine_kinds
+from mlcomp.platforms.targets import targets
+
+LOOP = """
+extern int values[1000];
+int sum(void) { int s = 0; for (int i = 0; i < 1000; i++) s += values[i] * 3; return s; }
+"""
+CALLS = """
+int leaf(int);
+int middle(int a) { return leaf(a) + leaf(a + 1) + a / 7; }
+int main(void) { int s = 0; for (int i = 0; i < 50; i++) s += middle(i); return s; }
+"""
+LEAF = "int leaf(int a) { return a * a; }"
+RECURSION = """
+int odd(int n);
+int even(int n) { return n == 0 ? 1 : odd(n - 1) + 2; }
+int odd(int n) { return n == 0 ? 0 : even(n - 1) + 3; }
+int both(int n) { return even(n) + odd(n); }
+"""
+
+MakeSession = Callable[..., Session]
+
+
+@pytest.fixture
+def make_session(tmp_path: Path) -> MakeSession:
+    """A session on a text; target and level may be given."""
+
+    def make(text: str, target: str = "riscv32", level: str = "O1") -> Session:
+        source = tmp_path / "unit.c"
+        source.write_text(text)
+        return Session.from_source(source, targets()[target].compile_flags, level)
+
+    return make
+
+
+def profile(session: Session, *sequence: str) -> str:
+    session.insert_probes()
+    return session.compile(sequence).functions
+
+
+def executed(counts: ProgramCounts, kind: str) -> float:
+    return float(counts.executed[machine_kinds().index(kind)])
+
+
+@pytest.mark.parametrize("target", sorted(targets()))
+def test_known_trip_counts_give_the_executed_loads(make_session: MakeSession, target: str) -> None:
+    counts = machine_counts([profile(make_session(LOOP, target))])
+    assert executed(counts, "loads") == pytest.approx(1000, rel=0.01)
+    assert executed(counts, "branches") == pytest.approx(1000, rel=0.01)
+
+
+def test_calls_between_modules_are_followed(make_session: MakeSession) -> None:
+    units = [profile(make_session(text)) for text in (CALLS, LEAF)]
+    counts = machine_counts(units)
+    assert executed(counts, "outside_calls") == 0
+    # one for each call of leaf, and one for the division by 7
+    assert executed(counts, "multiplications") == pytest.approx(150, rel=0.05)
+    alone = machine_counts(units[:1])
+    assert executed(alone, "outside_calls") == pytest.approx(100, rel=0.05)
+
+
+def test_recursion_has_an_end(make_session: MakeSession) -> None:
+    counts = machine_counts([profile(make_session(RECURSION), "function(sroa)")])
+    assert 0 < executed(counts, "instructions") < 10_000
+
+
+def test_source_counts_make_other_candidates_comparable(make_session: MakeSession) -> None:
+    text = LOOP.replace("1000; i++", "n; i++").replace("void", "int n").replace("[1000]", "[]")
+    first = machine_counts([profile(make_session(text))])
+    for sequence in (["function(sroa)"], ["default<Oz>"], ["default<O3>"]):
+        counts = machine_counts([profile(make_session(text), *sequence)], first.source)
+        assert executed(counts, "loads") == pytest.approx(executed(first, "loads"), rel=0.25), sequence
+
+
+def test_a_profile_decides_how_often_blocks_run(make_session: MakeSession) -> None:
+    session = make_session(CALLS)
+    cells = session.insert_counters(0)
+    known = "".join(f"{cell} 7000\n" for cell in cells)
+    counts = machine_counts([profile(make_session(CALLS))], known)
+    assert executed(counts, "outside_calls") == pytest.approx(14_000, rel=0.15)
+
+
+@pytest.mark.parametrize("target", sorted(targets()))
+def test_probes_add_no_code(make_session: MakeSession, target: str) -> None:
+    plain, probed = make_session(LOOP, target), make_session(LOOP, target)
+    probed.insert_probes()
+    assert probed.compile().contents == plain.compile().contents
+
+
+def test_compiling_gives_the_measured_size_and_leaves_the_session(make_session: MakeSession) -> None:
+    from mlcomp.passes_features.native import object_size
+
+    session = make_session(CALLS, level="Oz")
+    before = session.ir()
+    code = session.compile(["default<O2>"], ["-disable-lsr"]).contents
+    assert session.ir() == before
+    size = session.try_sequence(["default<O2>"], [["-disable-lsr"]]).sizes[0]
+    assert size and object_size(code).text == size.text
+
+
+def test_what_is_no_profile_is_refused(make_session: MakeSession) -> None:
+    line = profile(make_session(LEAF)).splitlines()[0]
+    for broken in ("nonsense", "{}", line[:-20], line.replace('"blocks":[', '"blocks":[7,')):
+        with pytest.raises(NativeError):
+            machine_counts([broken])
+    for broken in ("1 2", "0 zz 1 5", "0 1F 1 -3", "0 1F 1 x"):
+        with pytest.raises(NativeError, match="not a line of source counts"):
+            machine_counts([line], broken)

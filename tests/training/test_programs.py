@@ -1,0 +1,121 @@
+"""The profile store: what a row says, and that a killed run loses and doubles nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlcomp.estimator import store
+from mlcomp.passes_features.session import machine_counts, machine_kinds
+from mlcomp.platforms.platform import find_platform
+from mlcomp.training.candidates import LEVELS, builds
+from mlcomp.training.kernels import kernels
+from mlcomp.training.programs import Program, jobs_for, profile_programs
+
+PROGRAM = """
+#include <stdio.h>
+void roi_begin(void); void roi_end(void);
+volatile int rounds = 300;
+static int table[64];
+__attribute__((noinline)) static int step(int x) { return table[x & 63] + (x ^ 5) / 3; }
+int main(void) {
+  int sum = 0;
+  for (int i = 0; i < 64; i++) table[i] = i * 7;
+  roi_begin();
+  for (int i = 0; i < rounds; i++) if (i % 3) sum += step(i);
+  roi_end();
+  printf("%d\\n", sum);
+  return 0;
+}
+"""
+TABLE = """
+[[kernel]]
+name = "tiny"
+project = "tiny"
+split = "train"
+sources = ["tiny.c"]
+about = "A loop"
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.c").write_text(PROGRAM)
+    path = tmp_path / "kernels.toml"
+    path.write_text(TABLE)
+    return path
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = store.read(folder).to_pylist()
+    return found
+
+
+def test_builds_are_seeded_different_and_grow_at_the_end() -> None:
+    first, more = builds("riscv32", 30, 1), builds("riscv32", 60, 1)
+    assert more[:30] == first and len(set(more)) == 60
+    assert [b.level for b in first[: len(LEVELS)]] == list(LEVELS)
+    assert builds("riscv32", 30, 2) != first
+
+
+def test_counted_blocks_predict_what_the_region_executes(table: Path) -> None:
+    platform = find_platform("ibex-fast")
+    platform.prepare()
+    program = Program(kernels(table=table)[0], platform)
+    _, _, units = program.compile(builds("riscv32", 1, 0)[0], table.parent)
+    counts = machine_counts(units, program.profiled_counts)
+    # 200 calls of step, with one load and one division by 3 each
+    assert counts.executed[machine_kinds().index("returns")] == pytest.approx(200, rel=0.02)
+    assert counts.executed[machine_kinds().index("loads")] == pytest.approx(300 + 200, rel=0.05)
+
+
+def test_rows_and_resuming_after_a_kill(table: Path, tmp_path: Path) -> None:
+    find_platform("ibex-fast").prepare()
+    work = jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 30, 0))
+    whole = tmp_path / "whole"
+    profile_programs(work, whole, 1, lambda _: None)
+    expected = rows(whole)
+    assert [row["build"] for row in expected] == list(range(30))
+    good = [row for row in expected if not row["problem"]]
+    assert len(good) > 25 and len({row["output"] for row in good}) == 1
+    assert all(row["cycles"] > row["instructions"] > 0 and row["text"] > 0 for row in good)
+    assert len({row["contents"] for row in good}) < len(good)  # O3 and default<O3> are one program
+
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-c", "from mlcomp.cli.main import main; main()", "profile", "--table", str(table)]
+    command += ["--builds", "30", "--out", str(killed), "-j", "1", "--platform", "ibex-fast"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        while process.poll() is None and not list(killed.glob("*.parquet")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    done: list[object] = []
+    profile_programs(work, killed, 1, done.append)
+    assert len(done) == len(work)
+    assert rows(killed) == expected
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(store.StoreError, match="there is no profile store"):
+        store.read(tmp_path)
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(b"PAR1 and no more")
+    with pytest.raises(store.StoreError, match="is damaged"):
+        store.read(damaged)
+
+
+def test_a_packed_store_reads_the_same_and_a_cut_one_is_refused(tmp_path: Path) -> None:
+    common = {"platform": "ibex", "program": "p", "problem": "", "features": [1.0, 2.0], "sequence": ["a"]}
+    for build in (1, 0):
+        store.write_part(tmp_path / "parts", f"key {build}", [{**common, "build": build}])
+    assert store.pack(tmp_path / "parts", tmp_path / "all.parquet") == 2
+    assert rows(tmp_path / "all.parquet") == rows(tmp_path / "parts")
+    contents = (tmp_path / "all.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(contents[: len(contents) // 2])
+    with pytest.raises(store.StoreError, match="is damaged"):
+        store.read(tmp_path / "cut.parquet")
