@@ -14,8 +14,8 @@ from mlcomp.platforms.measurement import PlatformError
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import builds
 from mlcomp.training.corpus.manifest import CorpusError
-from mlcomp.training.kernels import kernels
-from mlcomp.training.programs import jobs_for, profile_programs, usable_kernels
+from mlcomp.training.kernels import Kernel, kernels
+from mlcomp.training.programs import jobs_for, profile_again, profile_programs, usable_kernels
 
 
 @click.command()
@@ -27,6 +27,8 @@ from mlcomp.training.programs import jobs_for, profile_programs, usable_kernels
 @click.option("--seed", default=0, show_default=True, help="Of the ways to compile.")
 @click.option("--out", type=click.Path(path_type=Path), help="The store's folder; build/profile unless given.")
 @click.option("--pack", type=click.Path(path_type=Path), help="When all is measured, also write one file.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the programs in this folder.")
+@click.option("--like", help="Run the kept programs of this platform's rows again, on others of its target.")
 @click.option("--jobs", "-j", default=2, show_default=True, type=click.IntRange(1), help="Worker processes.")
 @json_option
 def profile(
@@ -38,6 +40,8 @@ def profile(
     seed: int,
     out: Path | None,
     pack: Path | None,
+    keep: Path | None,
+    like: str | None,
     jobs: int,
     as_json: bool,
 ) -> None:
@@ -48,23 +52,26 @@ def profile(
     folder = out or Path("build", "profile")
     names = platform_names or ("ibex-fast",)
     try:
-        chosen = kernels(split, table)
-        unknown = sorted(set(programs) - {k.name for k in chosen})
-        if unknown:
-            raise click.UsageError(f"there is no program '{unknown[0]}'")
-        usable = usable_kernels([k for k in chosen if not programs or k.name in programs])
-        if missing := len(programs or chosen) - len(usable):
-            click.echo(f"{missing} programs are left out: run mlcomp corpus fetch for their packages", err=True)
-        targets = {find_platform(name).target_name for name in names}
-        if len(targets) > 1:
+        if len({find_platform(name).target_name for name in (*names, *([like] if like else []))}) > 1:
             raise click.UsageError("platforms of one call must share a target")
         for name in names:
             find_platform(name).prepare(lambda text: click.echo(text, err=True))
-        work = jobs_for(usable, names, builds(targets.pop(), count, seed))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task("profiling", total=len(work))
-            profile_programs(work, folder, jobs, lambda _: progress.advance(task))
+            if like:
+                if not keep:
+                    raise click.UsageError("--like needs --keep, the folder of the programs")
+                known = [row for row in store.read(folder).to_pylist() if row["platform"] == like]
+                for name in names:
+                    again = progress.add_task(name, total=len(known))
+                    profile_again(
+                        known, find_platform(name), keep, folder, jobs, lambda n, t=again: progress.advance(t, n)
+                    )
+            else:
+                target = find_platform(names[0]).target_name
+                work = jobs_for(chosen_kernels(programs, split, table), names, builds(target, count, seed), keep)
+                task = progress.add_task("profiling", total=len(work))
+                profile_programs(work, folder, jobs, lambda _: progress.advance(task))
         rows = store.read(folder)
         if pack:
             store.pack(folder, pack)
@@ -85,3 +92,15 @@ def profile(
     headings = ("platform", "rows", "failed", "different programs")
     print_table(headings, [tuple(row.values()) for row in counts])
     return click.echo(f"store: {pack or folder}")
+
+
+def chosen_kernels(programs: tuple[str, ...], split: str | None, table: Path | None) -> list[Kernel]:
+    """The named programs, or all; those whose packages are missing are left out with a word."""
+    chosen = kernels(split, table)
+    unknown = sorted(set(programs) - {k.name for k in chosen})
+    if unknown:
+        raise click.UsageError(f"there is no program '{unknown[0]}'")
+    usable = usable_kernels([k for k in chosen if not programs or k.name in programs])
+    if missing := len(programs or chosen) - len(usable):
+        click.echo(f"{missing} programs are left out: run mlcomp corpus fetch for their packages", err=True)
+    return usable

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import multiprocessing
+import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from mlcomp.estimator import store
 from mlcomp.passes_features import schema
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import Compiled, Session, machine_counts
-from mlcomp.platforms.measurement import Limits, Measurement, PlatformError
+from mlcomp.platforms.measurement import Limits, Measurement, PlatformError, Size
 from mlcomp.platforms.platform import Platform, digest, find_platform
 from mlcomp.platforms.program import NOTHING, Source, compile_source, contents, failed, measure
 from mlcomp.training.candidates import LEVELS, Build
@@ -176,6 +178,7 @@ class Job:
     platforms: tuple[str, ...]
     builds: tuple[tuple[int, Build], ...]
     version: str
+    kept: Path | None = field(default=None, repr=False)  # where programs are kept
 
     @property
     def key(self) -> str:
@@ -216,12 +219,17 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 "code": static.code,
             }
             for platform in job.platforms:
-                rows.append(common | measured(find_platform(platform), objects, folder))
+                rows.append(common | measured(find_platform(platform), objects, folder, job.kept))
     return rows
 
 
-def measured(platform: Platform, objects: Sequence[Path], folder: Path) -> dict[str, Any]:
-    """What a row says about one run of linked object files."""
+def kept_program(kept: Path, name: str) -> Path:
+    """Where the linked program with contents `name` is kept."""
+    return kept / name[:2] / f"{name}.elf"
+
+
+def measured(platform: Platform, objects: Sequence[Path], folder: Path, kept: Path | None) -> dict[str, Any]:
+    """What a row says about one run of linked object files; the program is kept in `kept`."""
     executable = folder / f"{platform.name}.elf"
     name = ""
     try:
@@ -230,7 +238,22 @@ def measured(platform: Platform, objects: Sequence[Path], folder: Path) -> dict[
         result = measure(platform, executable, size, LIMITS)
     except PlatformError as problem:
         result = failed(str(problem))
+    if kept and name and not kept_program(kept, name).exists():
+        place = kept_program(kept, name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(executable, place.with_suffix(f".{os.getpid()}"))
+        place.with_suffix(f".{os.getpid()}").replace(place)
     return {"platform": platform.name, "contents": name, **_figures(result)}
+
+
+def run_again(row: dict[str, Any], platform: Platform, kept: Path) -> dict[str, Any]:
+    """A row of another platform of the same target, for a program that was kept."""
+    program = kept_program(kept, row["contents"])
+    if row["problem"] or not program.exists():
+        result = failed(row["problem"] or "the program was not kept")
+    else:
+        result = measure(platform, program, Size(*(row[name] for name in store.SIZES)), LIMITS)
+    return {**row, "platform": platform.name, **_figures(result)}
 
 
 def _figures(result: Measurement) -> dict[str, Any]:
@@ -243,7 +266,9 @@ def _figures(result: Measurement) -> dict[str, Any]:
     }
 
 
-def jobs_for(kernels: Sequence[Kernel], platforms: Sequence[str], builds: Sequence[Build]) -> list[Job]:
+def jobs_for(
+    kernels: Sequence[Kernel], platforms: Sequence[str], builds: Sequence[Build], kept: Path | None = None
+) -> list[Job]:
     """All jobs, those of a program together; platforms of one target share what is compiled."""
     by_target: dict[str, list[str]] = {}
     for platform in platforms:
@@ -255,7 +280,7 @@ def jobs_for(kernels: Sequence[Kernel], platforms: Sequence[str], builds: Sequen
         for names in by_target.values():
             version = digest([*sources, *(find_platform(name).fingerprint().encode() for name in names)])
             for start in range(0, len(numbered), BUILDS_PER_JOB):
-                jobs.append(Job(kernel, tuple(names), tuple(numbered[start : start + BUILDS_PER_JOB]), version))
+                jobs.append(Job(kernel, tuple(names), tuple(numbered[start : start + BUILDS_PER_JOB]), version, kept))
     return jobs
 
 
@@ -279,6 +304,34 @@ def profile_programs(jobs: Sequence[Job], folder: Path, workers: int, done: Call
         for number, rows in pool.imap_unordered(_numbered, enumerate(todo)):
             store.write_part(folder, todo[number].key, rows)
             done(todo[number])
+
+
+def _again(task: tuple[str, list[dict[str, Any]], str, Path]) -> tuple[str, list[dict[str, Any]]]:
+    key, rows, platform, kept = task
+    return key, [run_again(row, find_platform(platform), kept) for row in rows]
+
+
+def profile_again(
+    rows: Sequence[dict[str, Any]],
+    platform: Platform,
+    kept: Path,
+    folder: Path,
+    workers: int,
+    done: Callable[[int], None],
+) -> None:
+    """Measures kept programs on another platform of their target, into the same store; resumable likewise."""
+    tasks: list[tuple[str, list[dict[str, Any]], str, Path]] = []
+    for start in range(0, len(rows), BUILDS_PER_JOB):
+        part = list(rows[start : start + BUILDS_PER_JOB])
+        key = repr((platform.name, platform.fingerprint(), [(r["program"], r["build"], r["contents"]) for r in part]))
+        if store.has_part(folder, key):
+            done(len(part))
+        else:
+            tasks.append((key, part, platform.name, kept))
+    with multiprocessing.get_context("fork").Pool(workers, _worker) as pool:
+        for key, found in pool.imap_unordered(_again, tasks):
+            store.write_part(folder, key, found)
+            done(len(found))
 
 
 def usable_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:

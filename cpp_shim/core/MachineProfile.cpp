@@ -28,10 +28,11 @@ namespace mlcomp {
 using namespace machine;
 
 static constexpr StringLiteral Names[NumKinds] = {
-    "instructions",   "bytes",     "narrow",          "loads",          "stores",       "partial_access",
-    "stack_access",   "transfers", "multiplications", "divisions",      "float_ops",    "branches",
-    "branches_taken", "jumps",     "calls",           "indirect_calls", "returns",      "load_uses",
-    "product_uses",   "blocks",    "float_calls",     "integer_calls",  "memory_calls", "outside_calls"};
+    "instructions",   "bytes",        "narrow",          "loads",          "stores",      "partial_access",
+    "stack_access",   "transfers",    "multiplications", "divisions",      "float_ops",   "branches",
+    "branches_taken", "jumps",        "calls",           "indirect_calls", "returns",     "load_uses",
+    "product_uses",   "blocks",       "wide_starts",     "lost_blocks",    "float_calls", "integer_calls",
+    "memory_calls",   "outside_calls"};
 
 ArrayRef<StringLiteral> machineKindNames() { return Names; }
 
@@ -171,6 +172,8 @@ BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, Machine
       continue;
     if (Previous)
       countInstruction(*Previous, &MI, Counts);
+    else
+      Counts[WideStarts] = TII->getInstSizeInBytes(MI) >= 4;
     Previous = &MI;
     if (!MI.isCall())
       continue;
@@ -487,6 +490,7 @@ private:
   std::map<std::pair<unsigned, StringRef>, unsigned> InUnit;
   std::map<StringRef, unsigned> Anywhere;
   std::vector<std::vector<double>> Runs; ///< By function and block.
+  double Lost = 0;
 };
 
 } // namespace
@@ -556,8 +560,7 @@ SourceCounts Program::sourceCounts() const {
 }
 
 /// Scales blocks until the copies of each probe together run as often as is
-/// known. A block with several probes takes the mean of what they ask for; as
-/// blocks that are pinned by one probe leave less to another's copies, this
+/// known. As blocks that are pinned by one probe leave less to another's copies, this
 /// converges where the probes agree. Blocks without a probe run as often as
 /// their predecessors lead there.
 void Program::follow(const SourceCounts &Known) {
@@ -574,19 +577,25 @@ void Program::follow(const SourceCounts &Known) {
       for (unsigned B = 0; B != Runs[I].size(); ++B) {
         if (!IsKnown[I][B])
           continue;
+        // The geometric mean of what the probes ask for. Where blocks were
+        // merged, one that never ran does not speak for the others.
         double Sum = 0;
         unsigned Count = 0;
         for (const Probe &P : Functions[I].Blocks[B].Probes)
-          if (auto It = Known.find({Unit[I], P}); It != Known.end()) {
+          if (auto It = Known.find({Unit[I], P}); It != Known.end() && It->second > 0) {
             double All = Now[{Unit[I], P}];
-            Sum += std::log(All > 0 && It->second > 0 ? It->second / All : 1e-9);
+            Sum += All > 0 ? std::log(It->second / All) : 0;
             ++Count;
           }
-        Runs[I][B] *= std::exp(Sum / Count);
+        Runs[I][B] = Count ? Runs[I][B] * std::exp(Sum / Count) : 0;
       }
   }
   for (unsigned I = 0; I != Functions.size(); ++I)
     flowInto(I, IsKnown[I]);
+  SourceCounts Present = sourceCounts();
+  for (const auto &[Key, Times] : Known)
+    if (!Present.count(Key))
+      Lost += Times;
 }
 
 /// Gives blocks of a function that are not known what flows into them.
@@ -614,6 +623,7 @@ void Program::flowInto(unsigned I, const std::vector<bool> &IsKnown) {
 
 ProgramProfile Program::total() const {
   ProgramProfile Total;
+  Total.Executed[LostBlocks] = Lost;
   for (unsigned I = 0; I != Functions.size(); ++I) {
     for (unsigned K = 0; K != NumKinds; ++K)
       Total.Code[K] += Functions[I].Code[K];

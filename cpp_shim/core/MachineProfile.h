@@ -57,6 +57,8 @@ enum Kind : unsigned {
   LoadUses,    ///< The instruction right behind a load needs what it loads.
   ProductUses, ///< The same for multiplications and divisions.
   Blocks,
+  WideStarts,   ///< Blocks that begin with an instruction of four bytes or more.
+  LostBlocks,   ///< Executions of source blocks that have no code of their own.
   FloatCalls,   ///< Calls of run-time routines for floating point,
   IntegerCalls, ///< for wide or missing integer operations,
   MemoryCalls,  ///< of memcpy and its kind,

@@ -1,0 +1,177 @@
+"""From rows of a profile store to what models are fitted on.
+
+Every row of a program is related to the program's baseline build: targets are logarithms of the ratio of a metric to
+the baseline's, inputs describe how the code differs from the baseline's.
+
+Columns, by prefix, with counts of machine events in units of the baseline's executed instructions:
+
+- `work:` events that the candidate executes, `base:` those of the baseline;
+- `change:` logarithm of their ratio, `share:` the candidate's events per instruction;
+- `code:` logarithm of the ratio of instructions that there are, `flash:` and `text:` of bytes;
+- `ir:` change of the features of the optimised IR;
+- `anchor:METRIC` the baseline's measured metric per estimated instruction, if one run of the baseline is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+
+TARGETS = ("cycles", "energy", "instructions", "flash")
+COUNTS = {"static": "executed", "profiled": "executed_profiled"}  # setting: column of the store
+BASELINE = 0  # the build that others are related to
+SMALL = 1e-4  # events per instruction of the baseline, beside which none are told from few
+WIDEST = 4.0  # of logarithms
+
+
+class DataError(Exception):
+    """Rows that nothing can be fitted on or predicted for; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Inputs `x` (n, d) with names of columns, targets ln(metric / baseline's) (n,), and where rows come from."""
+
+    columns: tuple[str, ...]
+    x: Floats
+    targets: dict[str, Floats]
+    programs: Names
+    projects: Names
+    splits: Names
+    builds: npt.NDArray[np.int64]
+    contents: Names
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def rows(self, chosen: npt.NDArray[Any]) -> Design:
+        """The chosen rows, by mask or index."""
+        return replace(
+            self,
+            x=self.x[chosen],
+            targets={name: y[chosen] for name, y in self.targets.items()},
+            programs=self.programs[chosen],
+            projects=self.projects[chosen],
+            splits=self.splits[chosen],
+            builds=self.builds[chosen],
+            contents=self.contents[chosen],
+        )
+
+    def indices(self, prefix: str) -> list[int]:
+        """Columns with a prefix, in order."""
+        return [i for i, name in enumerate(self.columns) if name.startswith(prefix)]
+
+
+def log_ratio(over: Floats, under: Floats, small: float) -> Floats:
+    """ln(over / under), both raised by `small`, within what models can use."""
+    return np.clip(np.log((over + small) / (under + small)), -WIDEST, WIDEST)
+
+
+def inputs(
+    counts: Floats,
+    base_counts: Floats,
+    code: Floats,
+    base_code: Floats,
+    sizes: Floats,
+    base_sizes: Floats,
+    features: Floats,
+    base_features: Floats,
+) -> Floats:
+    """The inputs of one row, shape (d,), but for anchors; sizes are flash and text in bytes."""
+    unit = max(base_counts[0], 1.0)
+    work, base = counts / unit, base_counts / unit
+    return np.concatenate(
+        [
+            work,
+            base,
+            log_ratio(work, base, SMALL),
+            work[1:] / max(work[0], SMALL),
+            log_ratio(code, base_code, 1),
+            log_ratio(sizes, base_sizes, 1),
+            np.clip(np.sign(features) * np.log1p(np.abs(features)), -30, 30)
+            - np.clip(np.sign(base_features) * np.log1p(np.abs(base_features)), -30, 30),
+        ]
+    )
+
+
+def column_names(kinds: Iterable[str], features: Iterable[str]) -> tuple[str, ...]:
+    """Names of what `inputs` gives."""
+    kinds = list(kinds)
+    return (
+        *(f"work:{k}" for k in kinds),
+        *(f"base:{k}" for k in kinds),
+        *(f"change:{k}" for k in kinds),
+        *(f"share:{k}" for k in kinds[1:]),
+        *(f"code:{k}" for k in kinds),
+        "flash:",
+        "text:",
+        *(f"ir:{f}" for f in features),
+    )
+
+
+def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features: list[str]) -> Design:
+    """The design of one platform's rows in a setting of `COUNTS`; programs without a good baseline are left out.
+
+    Raises `DataError` if nothing is left.
+    """
+    good = [row for row in rows if not row["problem"]]
+    baselines = {row["program"]: row for row in good if row["build"] == BASELINE}
+    used = [row for row in good if row["program"] in baselines and row["build"] != BASELINE]
+    if not used:
+        raise DataError("the profile store has no programs with a baseline for this platform")
+    columns, counts = column_names(kinds, features), COUNTS[setting]
+
+    def flash(row: dict[str, Any]) -> float:
+        return float(row["text"] + row["rodata"] + row["data"])
+
+    def array(row: dict[str, Any], name: str, length: int) -> Floats:
+        values = np.asarray(row[name], np.float64)
+        if values.shape != (length,):
+            raise DataError(f"{row['program']}, build {row['build']}: {len(values)} {name} where {length} are known")
+        return values
+
+    x = np.empty((len(used), len(columns)))
+    for i, row in enumerate(used):
+        base = baselines[row["program"]]
+        x[i] = inputs(
+            array(row, counts, len(kinds)),
+            array(base, counts, len(kinds)),
+            array(row, "code", len(kinds)),
+            array(base, "code", len(kinds)),
+            np.array([flash(row), row["text"]], np.float64),
+            np.array([flash(base), base["text"]], np.float64),
+            array(row, "features", len(features)),
+            array(base, "features", len(features)),
+        )
+    targets, anchors = {}, []
+    for name in TARGETS:
+        values = [
+            (flash(r), flash(baselines[r["program"]])) if name == "flash" else (r[name], baselines[r["program"]][name])
+            for r in used
+        ]
+        if any(value is None or base is None for value, base in values):
+            continue
+        table = np.array(values, np.float64)
+        targets[name] = np.log(table[:, 0] / table[:, 1])
+        if setting == "profiled" and name != "flash":
+            own = np.array([max(baselines[r["program"]][counts][0], 1.0) for r in used])
+            anchors.append((f"anchor:{name}", table[:, 1] / own))
+    if not np.isfinite(x).all():
+        raise DataError("the profile store has inputs that are no numbers")
+    return Design(
+        (*columns, *(name for name, _ in anchors)),
+        np.column_stack([x, *(values for _, values in anchors)]),
+        targets,
+        np.array([r["program"] for r in used]),
+        np.array([r["project"] for r in used]),
+        np.array([r["split"] for r in used]),
+        np.array([r["build"] for r in used]),
+        np.array([r["contents"] for r in used]),
+    )

@@ -1,0 +1,162 @@
+"""Which model is best for a metric: every kind and many regressors, compared by cross-validation grouped by program."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import HuberRegressor, Ridge
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+
+from mlcomp.estimator.design import Design, Floats
+from mlcomp.estimator.kinds import Mixed, Refined, Roofline
+from mlcomp.estimator.metrics import relative_errors
+
+FOLDS = 5
+Report = Callable[[str], None]
+Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may be chosen: its kind, a name, and the unfitted regressor."""
+
+    kind: str  # mean, linear, roofline, refined, statistical or mixed
+    name: str
+    model: Any
+
+
+@dataclass
+class Tried:
+    """What a candidate reached: mean relative error in cross-validation, and its predictions for rows left out."""
+
+    candidate: Candidate
+    error: float
+    seconds: float
+    predicted: Floats = field(repr=False)
+
+
+def regressors(seed: int) -> dict[str, Any]:
+    """Preprocessing and regressors of the statistical kind."""
+
+    def scaled(model: Any) -> Any:
+        return make_pipeline(StandardScaler(), model)
+
+    return {
+        "extra trees, 1/3 of columns": ExtraTreesRegressor(
+            120, max_features=0.33, min_samples_leaf=3, n_jobs=2, random_state=seed
+        ),
+        "gradient boosting, depth 5": GradientBoostingRegressor(
+            n_estimators=160, max_depth=5, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
+        ),
+        "ridge": scaled(Ridge(300.0)),
+        "random forest": RandomForestRegressor(80, max_features=0.33, min_samples_leaf=4, n_jobs=2, random_state=seed),
+        "gradient boosting, depth 3": GradientBoostingRegressor(
+            n_estimators=300, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
+        ),
+        "gradient boosting, absolute error": GradientBoostingRegressor(
+            loss="huber",
+            alpha=0.8,
+            n_estimators=200,
+            max_depth=5,
+            learning_rate=0.08,
+            subsample=0.5,
+            max_features=0.2,
+            random_state=seed,
+        ),
+        "extra trees, all columns": ExtraTreesRegressor(80, min_samples_leaf=5, n_jobs=2, random_state=seed),
+        "support vectors": scaled(SVR(C=0.3, epsilon=0.01, gamma=0.002)),
+        "neural network": scaled(MLPRegressor((48,), alpha=1.0, early_stopping=True, max_iter=80, random_state=seed)),
+        "huber": scaled(HuberRegressor(epsilon=1.2, alpha=1.0, max_iter=300)),
+        "nearest neighbours": scaled(KNeighborsRegressor(8, weights="distance")),
+    }
+
+
+def analytic(data: Design, metric: str) -> dict[str, Any]:
+    """The analytic kinds for a design."""
+    work, base = data.indices("work:"), data.indices("base:")
+    anchor = next(iter(data.indices(f"anchor:{metric}")), None)
+    first = [data.columns[i].removeprefix("work:") for i in work]
+    order = [first.index(k) for k in ("instructions", "loads", "stores", "bytes")]
+    return {
+        "roofline": Roofline([work[i] for i in order], [base[i] for i in order], anchor),
+        "refined": Refined(work, base, anchor),
+    }
+
+
+def candidates(data: Design, metric: str, seed: int) -> list[Candidate]:
+    """All models, in the order they are tried; what has proved itself comes first."""
+    roof = analytic(data, metric)
+    found = [
+        Candidate("mean", "mean", DummyRegressor()),
+        Candidate("linear", "ridge", make_pipeline(StandardScaler(), Ridge(300.0))),
+        Candidate("roofline", "roofline", roof["roofline"]),
+        Candidate("refined", "refined", roof["refined"]),
+    ]
+    for name, model in regressors(seed).items():
+        found.append(Candidate("mixed", name, Mixed(roof["refined"], model)))
+        found.append(Candidate("statistical", name, model))
+    return found
+
+
+def unseen_programs(data: Design, seed: int) -> Iterator[Split]:
+    """Folds that leave out whole projects."""
+    groups = GroupKFold(min(FOLDS, len(np.unique(data.projects))), shuffle=True, random_state=seed)
+    yield from groups.split(data.x, groups=data.projects)
+
+
+def unseen_builds(data: Design, seed: int) -> Iterator[Split]:
+    """Folds that leave out ways to compile programs that are known; equal programs stay together."""
+    builds = np.unique(data.builds)
+    for _, left_out in KFold(FOLDS, shuffle=True, random_state=seed).split(builds):
+        test = np.isin(data.builds, builds[left_out])
+        yield np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def cross_validate(model: Any, data: Design, y: Floats, splits: list[Split]) -> Floats:
+    """Predictions for every row by a model that was fitted without its fold, shape (n,)."""
+    predicted = np.empty(len(y))
+    for train, test in splits:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            predicted[test] = clone(model).fit(data.x[train], y[train]).predict(data.x[test])
+    return predicted
+
+
+def select(
+    data: Design,
+    metric: str,
+    folds: Callable[[Design, int], Iterator[Split]],
+    seconds: float,
+    seed: int,
+    report: Report = lambda _: None,
+) -> list[Tried]:
+    """Every candidate that fits in the time budget, the best first. The first four are always tried."""
+    y = data.targets[metric]
+    splits = list(folds(data, seed))
+    start = time.monotonic()
+    tried: list[Tried] = []
+    for candidate in candidates(data, metric, seed):
+        begun = time.monotonic()
+        longest = max((t.seconds for t in tried), default=0.0)
+        if len(tried) >= 6 and begun + longest > start + seconds:
+            continue
+        predicted = cross_validate(candidate.model, data, y, splits)
+        error = float(relative_errors(predicted, y).mean())
+        tried.append(Tried(candidate, error, time.monotonic() - begun, predicted))
+        report(f"{metric}: {candidate.kind}, {candidate.name}: {error:.2%} in {tried[-1].seconds:.1f} s")
+    return sorted(tried, key=lambda t: t.error)
