@@ -56,8 +56,8 @@ class RankedPolicy:
                 raise PolicyError(f"policy '{folder.name}' names feature '{missing[0]}', which this build lacks")
             self._columns = [features.index(name) for name in manifest["features"]]
             self._models = {
-                "sequence": _open(folder / manifest["sequence_model"]),
-                "options": _open(folder / manifest["option_model"]),
+                "sequence": open_model(folder / manifest["sequence_model"]),
+                "options": open_model(folder / manifest["option_model"]),
             }
         except OSError as problem:
             raise PolicyError(f"cannot read policy '{folder}': {problem.strerror}") from problem
@@ -92,7 +92,8 @@ def _confident(scores: Floats, margin: float) -> int:
     return best if scores[best] < scores[0] - np.float32(margin) else 0
 
 
-def _open(path: Path) -> Any:
+def open_model(path: Path) -> Any:
+    """ONNX Runtime's session of a model; raises `PolicyError`."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 

@@ -1,0 +1,242 @@
+"""Fits the Performance Estimator of a platform, saves it as data files, and predicts with it.
+
+An estimator is a folder: `estimator.json` with names of columns, tables and ranges, and ONNX models for each setting
+and metric. Models are chosen by cross-validation on training and validation programs; test programs are only for
+`evaluate`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlcomp.estimator.design import COUNTS, DataError, Design, Floats
+from mlcomp.estimator.intervals import Intervals, Range, calibrate
+from mlcomp.estimator.metrics import summary
+from mlcomp.estimator.onnx_export import export
+from mlcomp.estimator.selection import Tried, select, unseen_builds, unseen_programs
+
+FORMAT = 1
+COVER = 0.9
+PARITY = 1e-3  # of logarithms, between scikit-learn and ONNX Runtime
+MANIFEST = "estimator.json"
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides an estimator, beside the data."""
+
+    seconds: float = 240.0  # for the selection of each metric's model in each setting
+    seed: int = 0
+
+
+@dataclass
+class Fitted:
+    """The model of a metric in a setting: unseen programs, with static or profiled counts."""
+
+    setting: str
+    metric: str
+    model: Any
+    intervals: Intervals
+    range: Range
+    tried: list[Tried]
+
+    def predict(self, x: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+        """ln(ratio), half width of its interval, and whether the row is outside of what was fitted; (n,) each."""
+        predicted = np.asarray(self.model.predict(x))
+        outside = self.range.outside(x)
+        return predicted, self.intervals.half_widths(x, predicted, outside), outside
+
+
+def fit_metric(data: Design, setting: str, metric: str, settings: Settings, report: Report) -> Fitted:
+    """Chooses and fits the model of a metric for programs that are not seen."""
+    tried = select(data, metric, unseen_programs, settings.seconds, settings.seed, report)
+    best = tried[0]
+    y = data.targets[metric]
+    intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, settings.seed)
+    return Fitted(setting, metric, best.candidate.model.fit(data.x, y), intervals, Range.of(data.x), tried)
+
+
+def fit(designs: dict[str, Design], settings: Settings, report: Report = lambda _: None) -> list[Fitted]:
+    """All metrics of a platform in the settings of `COUNTS`, from the rows of training and validation programs."""
+    fitted = []
+    for setting in COUNTS:
+        data = designs[setting].rows(designs[setting].splits != "test")
+        for metric in data.targets:
+            if metric == "flash" and setting != "static":
+                continue  # knows no executions
+            fitted.append(fit_metric(data, setting, metric, settings, report))
+    return fitted
+
+
+def evaluate(fitted: list[Fitted], designs: dict[str, Design]) -> dict[str, Any]:
+    """Figures on the test programs, by setting and metric: of the chosen model, and of the best of each kind."""
+    table: dict[str, Any] = {}
+    for one in fitted:
+        known = designs[one.setting].rows(designs[one.setting].splits != "test")
+        test = designs[one.setting].rows(designs[one.setting].splits == "test")
+        if not len(test):
+            raise DataError("the profile store has no test programs")
+        y = test.targets[one.metric]
+        predicted, half, outside = one.predict(test.x)
+        kinds = {}
+        for tried in one.tried:
+            kind = tried.candidate.kind
+            if kind not in kinds:  # the best comes first
+                other = tried.candidate.model.fit(known.x, known.targets[one.metric])
+                kinds[kind] = {"model": tried.candidate.name, **summary(other.predict(test.x), y, test.programs)}
+        table.setdefault(one.setting, {})[one.metric] = {
+            "chosen": {"kind": one.tried[0].candidate.kind, "model": one.tried[0].candidate.name},
+            **summary(predicted, y, test.programs),
+            "coverage": float((np.abs(predicted - y) <= half).mean()),
+            "mean_half_width": float(half.mean()),
+            "outside": float(outside.mean()),
+            "kinds": kinds,
+            "by_program": {
+                str(p): summary(predicted[test.programs == p], y[test.programs == p], test.programs[test.programs == p])
+                for p in np.unique(test.programs)
+            },
+        }
+    return table
+
+
+def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report = lambda _: None) -> dict[str, Any]:
+    """MLComp's setting: known programs, builds that were not seen. Errors of the test programs, by metric.
+
+    The model is chosen on training and validation programs; then each fold's builds of the test programs are predicted
+    from the other builds of all programs.
+    """
+    table = {}
+    data = designs["profiled"]
+    usual = data.rows(data.splits != "test")
+    for metric in data.targets:
+        tried = select(usual, metric, unseen_builds, settings.seconds, settings.seed, report)
+        best = tried[0].candidate
+        y = data.targets[metric]
+        predicted = np.full(len(data), np.nan)
+        for train, test in unseen_builds(data, settings.seed):
+            predicted[test] = best.model.fit(data.x[train], y[train]).predict(data.x[test])
+        mine = data.splits == "test"
+        table[metric] = {
+            "chosen": {"kind": best.kind, "model": best.name},
+            **summary(predicted[mine], y[mine], data.programs[mine]),
+        }
+    return table
+
+
+def save(fitted: list[Fitted], designs: dict[str, Design], platform: str, settings: Settings, out: Path) -> None:
+    """Writes the estimator's folder, whole or not at all; proves that ONNX Runtime predicts the same."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".estimator-") as scratch:
+        folder = Path(scratch, "made")
+        folder.mkdir()
+        models = []
+        for one in fitted:
+            data = designs[one.setting]
+            x = data.x.astype(np.float32)
+            name = f"{one.setting}-{one.metric}"
+            (folder / f"{name}.onnx").write_bytes(export(one.model, x.shape[1]).SerializeToString())
+            width = export(one.intervals.difficulty, x.shape[1] + 2)
+            (folder / f"{name}-difficulty.onnx").write_bytes(width.SerializeToString())
+            found = run_onnx(folder / f"{name}.onnx", x)
+            worst = float(np.abs(found - one.model.predict(x.astype(np.float64))).max())
+            # A float32 input can fall on the other side of a split.
+            usual = float(np.quantile(np.abs(found - one.model.predict(x.astype(np.float64))), 0.99))
+            if usual > PARITY:
+                raise DataError(f"{name}: ONNX Runtime predicts differently, by {usual:.4f}")
+            models.append(
+                {
+                    "setting": one.setting,
+                    "metric": one.metric,
+                    "columns": list(data.columns),
+                    "factor": one.intervals.factor,
+                    "low": one.range.low.tolist(),
+                    "high": one.range.high.tolist(),
+                    "parity": {"p99": usual, "worst": worst},
+                    "tried": [
+                        {"kind": t.candidate.kind, "model": t.candidate.name, "mean_error": t.error} for t in one.tried
+                    ],
+                }
+            )
+        manifest = {
+            "format": FORMAT,
+            "platform": platform,
+            "seed": settings.seed,
+            "cover": COVER,
+            "rows": {s: len(d) for s, d in designs.items()},
+            "models": models,
+        }
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        if out.exists():
+            shutil.rmtree(out)
+        folder.replace(out)
+
+
+def run_onnx(path: Path, x: npt.NDArray[np.float32]) -> Floats:
+    """Outputs of a model (n,) for inputs (n, d), by ONNX Runtime."""
+    from mlcomp.policies.inference import open_model
+
+    return np.asarray(open_model(path).run(None, {"x": x})[0], np.float64).ravel()
+
+
+class Estimator:
+    """A saved estimator; predicts by ONNX Runtime.
+
+    Raises `DataError` if the folder is none, or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+            if self.manifest["format"] != FORMAT:
+                raise DataError(f"estimator '{folder}' has format {self.manifest['format']}, this build reads {FORMAT}")
+            self._models = {(m["setting"], m["metric"]): m for m in self.manifest["models"]}
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise DataError(f"'{folder}' is no estimator: {problem}") from problem
+
+    @cached_property
+    def keys(self) -> list[tuple[str, str]]:
+        """Settings and metrics that can be predicted."""
+        return list(self._models)
+
+    def predict(
+        self, setting: str, metric: str, columns: tuple[str, ...], x: Floats
+    ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+        """ln(ratio), half width, outside; for inputs (n, d) with these columns, of which not all need be known."""
+        if (setting, metric) not in self._models:
+            raise DataError(f"estimator '{self.folder}' has no model of {metric} for {setting} counts")
+        model = self._models[setting, metric]
+        missing = [name for name in model["columns"] if name not in columns]
+        if missing:
+            raise DataError(f"the input lacks '{missing[0]}', which the estimator needs")
+        places = {name: i for i, name in enumerate(columns)}
+        x = x[:, [places[name] for name in model["columns"]]]
+        if not np.isfinite(x).all():
+            raise DataError("the input has values that are no numbers")
+        name = f"{setting}-{metric}"
+        predicted = run_onnx(self.folder / f"{name}.onnx", x.astype(np.float32))
+        z = np.column_stack([x, predicted, np.abs(predicted)]).astype(np.float32)
+        difficulty = run_onnx(self.folder / f"{name}-difficulty.onnx", z)
+        outside = Range(np.array(model["low"]), np.array(model["high"])).outside(x)
+        return predicted, Intervals(_Constant(difficulty), model["factor"]).half_widths(x, predicted, outside), outside
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """Difficulties that are known already."""
+
+    values: Floats
+
+    def predict(self, _: Floats) -> Floats:
+        return self.values
