@@ -7,7 +7,7 @@ Columns, by prefix, with counts of machine events in units of the baseline's exe
 
 - `work:` events that the candidate executes, `base:` those of the baseline;
 - `change:` logarithm of their ratio, `share:` the candidate's events per instruction;
-- `code:` logarithm of the ratio of instructions that there are, `flash:` and `text:` of bytes;
+- `code:` logarithm of the ratio of instructions that there are, `flash:` of bytes in the object files;
 - `ir:` change of the features of the optimised IR;
 - `anchor:METRIC` the baseline's measured metric per estimated instruction, if one run of the baseline is given.
 """
@@ -79,12 +79,12 @@ def inputs(
     base_counts: Floats,
     code: Floats,
     base_code: Floats,
-    sizes: Floats,
-    base_sizes: Floats,
+    flash: float,
+    base_flash: float,
     features: Floats,
     base_features: Floats,
 ) -> Floats:
-    """The inputs of one row, shape (d,), but for anchors; sizes are flash and text in bytes."""
+    """The inputs of one row, shape (d,), but for anchors."""
     unit = max(base_counts[0], 1.0)
     work, base = counts / unit, base_counts / unit
     return np.concatenate(
@@ -94,7 +94,7 @@ def inputs(
             log_ratio(work, base, SMALL),
             work[1:] / max(work[0], SMALL),
             log_ratio(code, base_code, 1),
-            log_ratio(sizes, base_sizes, 1),
+            [np.log(max(flash, 1) / max(base_flash, 1))],
             np.clip(np.sign(features) * np.log1p(np.abs(features)), -30, 30)
             - np.clip(np.sign(base_features) * np.log1p(np.abs(base_features)), -30, 30),
         ]
@@ -111,7 +111,6 @@ def column_names(kinds: Iterable[str], features: Iterable[str]) -> tuple[str, ..
         *(f"share:{k}" for k in kinds[1:]),
         *(f"code:{k}" for k in kinds),
         "flash:",
-        "text:",
         *(f"ir:{f}" for f in features),
     )
 
@@ -131,6 +130,9 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
     def flash(row: dict[str, Any]) -> float:
         return float(row["text"] + row["rodata"] + row["data"])
 
+    def object_flash(row: dict[str, Any]) -> float:
+        return float(row["object_text"] + row["object_rodata"] + row["object_data"])
+
     def array(row: dict[str, Any], name: str, length: int) -> Floats:
         values = np.asarray(row[name], np.float64)
         if values.shape != (length,):
@@ -145,8 +147,8 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
             array(base, counts, len(kinds)),
             array(row, "code", len(kinds)),
             array(base, "code", len(kinds)),
-            np.array([flash(row), row["text"]], np.float64),
-            np.array([flash(base), base["text"]], np.float64),
+            object_flash(row),
+            object_flash(base),
             array(row, "features", len(features)),
             array(base, "features", len(features)),
         )

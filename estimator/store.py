@@ -17,24 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FORMAT = 1
-SIZES = ("text", "rodata", "data", "bss")
-# of `metrics`; a platform has some of them
-METRICS = (
-    "cycles",
-    "instructions",
-    "energy",
-    "cpu_time",
-    "loads",
-    "stores",
-    "branches",
-    "branches_taken",
-    "jumps",
-    "multiplications",
-    "divisions",
-)
+MARK = b"mlcomp_profile_store"
+SIZES = ("text", "rodata", "data", "bss")  # of the linked program's own code, in bytes
+OBJECT_SIZES = ("object_text", "object_rodata", "object_data")  # of its object files, as the compiler sees them
+METRICS = ("cycles", "energy", "instructions", "cpu_time")  # a platform has some of them
 
-_floats = pa.list_(pa.field("element", pa.float32()))
-_texts = pa.list_(pa.field("element", pa.string()))
+_floats = pa.list_(pa.float32())
+_texts = pa.list_(pa.string())
 SCHEMA = pa.schema(
     [
         ("platform", pa.string()),
@@ -48,14 +37,15 @@ SCHEMA = pa.schema(
         ("problem", pa.string()),  # why the row has no figures; empty if it has
         ("output", pa.string()),  # digest of what the program printed
         ("contents", pa.string()),  # digest of the program
-        *((name, pa.int64()) for name in SIZES),  # bytes
+        *((name, pa.int64()) for name in (*SIZES, *OBJECT_SIZES)),
         *((name, pa.float64()) for name in METRICS),  # units as the platform's; null where it has none
+        ("counts", pa.map_(pa.string(), pa.float64())),  # all that the platform counted
         ("features", _floats),  # of the optimised IR, by feature_names()
         ("executed", _floats),  # machine counts by machine_kinds(), by static estimates
         ("executed_profiled", _floats),  # by a profile of the source's blocks
         ("code", _floats),  # machine instructions that there are, by machine_kinds()
     ],
-    metadata={"mlcomp_profile_store": str(FORMAT)},
+    metadata={MARK: str(FORMAT)},
 )
 
 
@@ -99,7 +89,8 @@ def read(store: Path) -> pa.Table:
             tables.append(pq.read_table(part))
         except (OSError, pa.ArrowException) as problem:
             raise StoreError(f"'{part}' is damaged: {str(problem).splitlines()[0]}") from problem
-        if tables[-1].schema.metadata is None or not tables[-1].schema.equals(SCHEMA, check_metadata=True):
+        schema = tables[-1].schema
+        if schema.names != SCHEMA.names or (schema.metadata or {}).get(MARK) != SCHEMA.metadata[MARK]:
             raise StoreError(f"'{part}' is not a profile store of this version")
     return pa.concat_tables(tables).sort_by([(name, "ascending") for name in ("platform", "program", "build")])
 

@@ -23,8 +23,8 @@ import numpy.typing as npt
 
 from mlcomp.estimator import store
 from mlcomp.passes_features import schema
-from mlcomp.passes_features.native import NativeError
-from mlcomp.passes_features.session import Compiled, Session, machine_counts
+from mlcomp.passes_features.native import NativeError, object_size
+from mlcomp.passes_features.session import Compiled, ObjectSize, Session, machine_counts
 from mlcomp.platforms.measurement import Limits, Measurement, PlatformError, Size
 from mlcomp.platforms.platform import Platform, digest, find_platform
 from mlcomp.platforms.program import NOTHING, Source, compile_source, contents, failed, measure
@@ -170,6 +170,12 @@ def combined_features(modules: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray
     return out.astype(np.float32)
 
 
+def object_sizes(compiled: Sequence[Compiled]) -> dict[str, int]:
+    """Bytes of a program's object files by section, calls as the linker relaxes them."""
+    sizes = [ObjectSize.of(object_size(c.contents)) for c in compiled]
+    return {name: sum(getattr(s, name.removeprefix("object_")) for s in sizes) for name in store.OBJECT_SIZES}
+
+
 @dataclass(frozen=True)
 class Job:
     """Some builds of a program for platforms that share a target; `version` is that of sources and platforms."""
@@ -217,6 +223,7 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 "executed": static.executed,
                 "executed_profiled": profiled.executed,
                 "code": static.code,
+                **object_sizes(compiled),
             }
             for platform in job.platforms:
                 rows.append(common | measured(find_platform(platform), objects, folder, job.kept))
@@ -263,6 +270,7 @@ def _figures(result: Measurement) -> dict[str, Any]:
         "output": hashlib.sha256(result.output).hexdigest()[:16],
         **{name: getattr(result.size, name) for name in store.SIZES},
         **{name: counts.get(name) for name in store.METRICS},
+        "counts": list(counts.items()),
     }
 
 

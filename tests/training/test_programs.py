@@ -85,6 +85,8 @@ def test_rows_and_resuming_after_a_kill(table: Path, tmp_path: Path) -> None:
     good = [row for row in expected if not row["problem"]]
     assert len(good) > 25 and len({row["output"] for row in good}) == 1
     assert all(row["cycles"] > row["instructions"] > 0 and row["text"] > 0 for row in good)
+    assert all(dict(row["counts"])["loads"] > 300 for row in good)
+    assert all(0.9 < row["object_text"] / row["text"] < 1.2 for row in good)
     assert len({row["contents"] for row in good}) < len(good)  # O3 and default<O3> are one program
 
     killed = tmp_path / "killed"
