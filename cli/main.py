@@ -16,6 +16,11 @@ import click
 COMMANDS = {
     "corpus": ("mlcomp.cli.corpus", "corpus", "The training corpus: fetch, build, statistics."),
     "doctor": ("mlcomp.cli.doctor", "doctor", "Check that everything mlcc needs is there and works."),
+    "estimator": (
+        "mlcomp.cli.estimator",
+        "estimator",
+        "Predict time, energy and size of code; fit that from profiles.",
+    ),
     "explain": ("mlcomp.cli.explain", "explain", "Show which passes a policy chooses, and why."),
     "measure": ("mlcomp.cli.measure", "measure", "Build, run and count a program under several compilers."),
     "policy": ("mlcomp.cli.policy", "policy", "List, show and verify policies."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -64,9 +65,8 @@ def profile(
                 known = [row for row in store.read(folder).to_pylist() if row["platform"] == like]
                 for name in names:
                     again = progress.add_task(name, total=len(known))
-                    profile_again(
-                        known, find_platform(name), keep, folder, jobs, lambda n, t=again: progress.advance(t, n)
-                    )
+                    advance = functools.partial(progress.advance, again)
+                    profile_again(known, find_platform(name), keep, folder, jobs, advance)
             else:
                 target = find_platform(names[0]).target_name
                 work = jobs_for(chosen_kernels(programs, split, table), names, builds(target, count, seed), keep)

@@ -74,31 +74,36 @@ def log_ratio(over: Floats, under: Floats, small: float) -> Floats:
     return np.clip(np.log((over + small) / (under + small)), -WIDEST, WIDEST)
 
 
-def inputs(
-    counts: Floats,
-    base_counts: Floats,
-    code: Floats,
-    base_code: Floats,
-    flash: float,
-    base_flash: float,
-    features: Floats,
-    base_features: Floats,
-) -> Floats:
+@dataclass(frozen=True)
+class Described:
+    """One way to compile a program: machine counts (k,), executed and as there are; bytes in flash; IR features."""
+
+    executed: Floats
+    code: Floats
+    flash: float
+    features: npt.NDArray[np.floating[Any]]
+
+
+def inputs(new: Described, base: Described) -> Floats:
     """The inputs of one row, shape (d,), but for anchors."""
-    unit = max(base_counts[0], 1.0)
-    work, base = counts / unit, base_counts / unit
+    unit = max(base.executed[0], 1.0)
+    work, old = new.executed / unit, base.executed / unit
     return np.concatenate(
         [
             work,
-            base,
-            log_ratio(work, base, SMALL),
+            old,
+            log_ratio(work, old, SMALL),
             work[1:] / max(work[0], SMALL),
-            log_ratio(code, base_code, 1),
-            [np.log(max(flash, 1) / max(base_flash, 1))],
-            np.clip(np.sign(features) * np.log1p(np.abs(features)), -30, 30)
-            - np.clip(np.sign(base_features) * np.log1p(np.abs(base_features)), -30, 30),
+            log_ratio(new.code, base.code, 1),
+            [np.log(max(new.flash, 1.0) / max(base.flash, 1.0))],
+            _compressed(new.features) - _compressed(base.features),
         ]
     )
+
+
+def _compressed(features: npt.NDArray[np.floating[Any]]) -> Floats:
+    values = np.asarray(features, np.float64)
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
 def column_names(kinds: Iterable[str], features: Iterable[str]) -> tuple[str, ...]:
@@ -130,28 +135,22 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
     def flash(row: dict[str, Any]) -> float:
         return float(row["text"] + row["rodata"] + row["data"])
 
-    def object_flash(row: dict[str, Any]) -> float:
-        return float(row["object_text"] + row["object_rodata"] + row["object_data"])
-
     def array(row: dict[str, Any], name: str, length: int) -> Floats:
         values = np.asarray(row[name], np.float64)
         if values.shape != (length,):
             raise DataError(f"{row['program']}, build {row['build']}: {len(values)} {name} where {length} are known")
         return values
 
-    x = np.empty((len(used), len(columns)))
-    for i, row in enumerate(used):
-        base = baselines[row["program"]]
-        x[i] = inputs(
+    def described(row: dict[str, Any]) -> Described:
+        return Described(
             array(row, counts, len(kinds)),
-            array(base, counts, len(kinds)),
             array(row, "code", len(kinds)),
-            array(base, "code", len(kinds)),
-            object_flash(row),
-            object_flash(base),
+            float(row["object_text"] + row["object_rodata"] + row["object_data"]),
             array(row, "features", len(features)),
-            array(base, "features", len(features)),
         )
+
+    bases = {program: described(row) for program, row in baselines.items()}
+    x = np.array([inputs(described(row), bases[row["program"]]) for row in used])
     targets, anchors = {}, []
     for name in TARGETS:
         values = [

@@ -36,7 +36,8 @@ Report = Callable[[str], None]
 class Settings:
     """What decides an estimator, beside the data."""
 
-    seconds: float = 240.0  # for the selection of each metric's model in each setting
+    platform: str
+    seconds: float = 60.0  # for the selection of each metric's model in each setting
     seed: int = 0
 
 
@@ -60,7 +61,7 @@ class Fitted:
 
 def fit_metric(data: Design, setting: str, metric: str, settings: Settings, report: Report) -> Fitted:
     """Chooses and fits the model of a metric for programs that are not seen."""
-    tried = select(data, metric, unseen_programs, settings.seconds, settings.seed, report)
+    tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, report)
     best = tried[0]
     y = data.targets[metric]
     intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, settings.seed)
@@ -120,7 +121,7 @@ def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report
     data = designs["profiled"]
     usual = data.rows(data.splits != "test")
     for metric in data.targets:
-        tried = select(usual, metric, unseen_builds, settings.seconds, settings.seed, report)
+        tried = select(usual, metric, settings.platform, unseen_builds, settings.seconds, settings.seed, report)
         best = tried[0].candidate
         y = data.targets[metric]
         predicted = np.full(len(data), np.nan)
@@ -134,7 +135,7 @@ def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report
     return table
 
 
-def save(fitted: list[Fitted], designs: dict[str, Design], platform: str, settings: Settings, out: Path) -> None:
+def save(fitted: list[Fitted], designs: dict[str, Design], settings: Settings, out: Path) -> None:
     """Writes the estimator's folder, whole or not at all; proves that ONNX Runtime predicts the same."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".estimator-") as scratch:
@@ -170,7 +171,7 @@ def save(fitted: list[Fitted], designs: dict[str, Design], platform: str, settin
             )
         manifest = {
             "format": FORMAT,
-            "platform": platform,
+            "platform": settings.platform,
             "seed": settings.seed,
             "cover": COVER,
             "rows": {s: len(d) for s, d in designs.items()},

@@ -28,41 +28,55 @@ class _Analytic(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     work, base : sequence of int
         Columns with the events of candidate and baseline, kind by kind.
+    prior : sequence of float
+        Parameters as they are documented, which fitted ones stay near.
     anchor : int or None
         Column with the baseline's measured metric.
+    stiffness : float
+        How much being twice or half the prior counts, as a share of the rows' errors.
     """
 
-    def __init__(self, work: Sequence[int], base: Sequence[int], anchor: int | None = None) -> None:
+    def __init__(
+        self,
+        work: Sequence[int],
+        base: Sequence[int],
+        prior: Sequence[float],
+        anchor: int | None = None,
+        stiffness: float = 0.001,
+    ) -> None:
         self.work = work
         self.base = base
+        self.prior = prior
         self.anchor = anchor
-
-    def start(self) -> Floats:
-        """Parameters to begin with; all stay positive."""
-        raise NotImplementedError
+        self.stiffness = stiffness
 
     def cost(self, events: Floats, parameters: Floats) -> Floats:
-        """What events (n, k) cost, shape (n,), in any unit."""
+        """What events (n, k) cost, shape (n,)."""
         raise NotImplementedError
 
     def _ratio(self, x: Floats, parameters: Floats) -> Floats:
         overhead, costs = parameters[0], parameters[1:]
         new, old = self.cost(x[:, self.work], costs), self.cost(x[:, self.base], costs)
         if self.anchor is not None:
-            return 1 + (new - old) / x[:, self.anchor]
-        return (new + overhead) / (old + overhead)
+            return np.asarray(1 + (new - old) / x[:, self.anchor])
+        return np.asarray((new + overhead) / (old + overhead))
 
     def fit(self, x: Floats, y: Floats) -> _Analytic:
         if len(y) > LONGEST_FIT:
             part = np.random.default_rng(0).choice(len(y), LONGEST_FIT, replace=False)
             x, y = x[part], y[part]
-        scale = 1.0 if self.anchor is None else float(np.median(x[:, self.anchor]))
-        begin = np.concatenate([[0.05], self.start() * scale])
+        prior = np.asarray(self.prior, np.float64)
+        if self.anchor is not None:  # in the metric's unit
+            prior = prior * float(np.median(x[:, self.anchor] / self.cost(x[:, self.base], prior)))
+        begin = np.concatenate([[0.05], prior])
+        width = prior + 0.3 * prior.max()
+        weight = np.sqrt(self.stiffness * len(y))
 
         def error(parameters: Floats) -> Floats:
-            return np.log(np.maximum(self._ratio(x, parameters), LEAST)) - y
+            misfit = np.log(np.maximum(self._ratio(x, parameters), LEAST)) - y
+            return np.concatenate([misfit, weight * (parameters[1:] - prior) / width])
 
-        found = least_squares(error, begin, bounds=(0, np.inf), loss="soft_l1", f_scale=0.03, max_nfev=60)
+        found = least_squares(error, begin + 1e-6, bounds=(0, np.inf), loss="soft_l1", f_scale=0.03, max_nfev=60)
         self.parameters_ = found.x
         return self
 
@@ -73,11 +87,8 @@ class _Analytic(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 class Roofline(_Analytic):
     """The slowest of three: issuing instructions, accessing memory, fetching code; each at a fitted rate.
 
-    The first columns of `work` and `base` are instructions, loads, stores and bytes of code.
+    Columns of `work` and `base` are instructions, loads, stores and bytes of code.
     """
-
-    def start(self) -> Floats:
-        return np.array([1.0, 0.5, 0.1])
 
     def cost(self, events: Floats, parameters: Floats) -> Floats:
         resources = np.column_stack([events[:, 0], events[:, 1] + events[:, 2], events[:, 3]])
@@ -87,17 +98,29 @@ class Roofline(_Analytic):
 class Refined(_Analytic):
     """Every kind of event has its own cost: taken branches, waits for loads, divisions, calls of libraries, ..."""
 
-    def start(self) -> Floats:
-        return np.where(np.arange(len(self.work)) == 0, 1.0, 0.1)
-
     def cost(self, events: Floats, parameters: Floats) -> Floats:
         return np.asarray(events @ parameters)
+
+
+class Proportional(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """One input times a fitted factor: of size, what the object files have, for what the linker leaves."""
+
+    def __init__(self, column: int) -> None:
+        self.column = column
+
+    def fit(self, x: Floats, y: Floats) -> Proportional:
+        found = least_squares(lambda factor: factor * x[:, self.column] - y, [1.0], loss="soft_l1", f_scale=0.01)
+        self.factor_ = float(found.x[0])
+        return self
+
+    def predict(self, x: Floats) -> Floats:
+        return np.asarray(self.factor_ * np.asarray(x)[:, self.column])
 
 
 class Mixed(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A statistical model of what an analytic one leaves: y = analytic(x) + rest(x, analytic(x))."""
 
-    def __init__(self, analytic: _Analytic, rest: Any) -> None:
+    def __init__(self, analytic: Any, rest: Any) -> None:
         self.analytic = analytic
         self.rest = rest
 

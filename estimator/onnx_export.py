@@ -15,7 +15,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.dummy import DummyRegressor
 
-from mlcomp.estimator.kinds import LEAST, Mixed, Refined, Roofline
+from mlcomp.estimator.kinds import LEAST, Mixed, Proportional, Refined, Roofline
 
 OPSET = 17
 OUTPUT = "y"
@@ -25,6 +25,13 @@ def export(model: Any, width: int) -> onnx.ModelProto:
     """A fitted model of `width` columns; raises `TypeError` for a kind that has no ONNX form."""
     if isinstance(model, (Refined, Roofline)):
         return _model(*_analytic(model), width, "analytic")
+    if isinstance(model, Proportional):
+        nodes = [
+            helper.make_node("Gather", ["x", "column"], ["value"], axis=1),
+            helper.make_node("Mul", ["value", "factor"], [OUTPUT]),
+        ]
+        column = numpy_helper.from_array(np.array([model.column], np.int64), "column")
+        return _model(nodes, [column, _floats("factor", [model.factor_])], width, "proportional")
     if isinstance(model, Mixed):
         return _mixed(model, width)
     if isinstance(model, DummyRegressor):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from mlcomp.estimator.design import Design, Floats
-from mlcomp.estimator.kinds import Mixed, Refined, Roofline
+from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import relative_errors
 
 FOLDS = 5
@@ -86,29 +88,45 @@ def regressors(seed: int) -> dict[str, Any]:
     }
 
 
-def analytic(data: Design, metric: str) -> dict[str, Any]:
-    """The analytic kinds for a design."""
+ROOFLINE_PRIOR = (1.0, 1.0, 0.25)  # per instruction, access and byte
+STIFFNESS = (0.003, 0.0003, 0.03)  # the first is that of mixed models
+
+
+def priors(platform: str, metric: str, kinds: list[str]) -> list[float]:
+    """What each kind of event costs by `latencies.toml`; energy goes with cycles."""
+    table = tomllib.loads(Path(__file__).with_name("latencies.toml").read_text())
+    core = next((name for name in table["cycles"] if platform.startswith(name)), "ibex")
+    costs = table["instructions"] if metric == "instructions" else table["cycles"][core]
+    return [1.0 if kind == "instructions" else float(costs.get(kind, 0.0)) for kind in kinds]
+
+
+def analytic(data: Design, metric: str, platform: str) -> dict[str, Any]:
+    """The analytic kinds for a design, by name."""
     work, base = data.indices("work:"), data.indices("base:")
     anchor = next(iter(data.indices(f"anchor:{metric}")), None)
-    first = [data.columns[i].removeprefix("work:") for i in work]
-    order = [first.index(k) for k in ("instructions", "loads", "stores", "bytes")]
+    kinds = [data.columns[i].removeprefix("work:") for i in work]
+    order = [kinds.index(k) for k in ("instructions", "loads", "stores", "bytes")]
+    prior = priors(platform, metric, kinds)
     return {
-        "roofline": Roofline([work[i] for i in order], [base[i] for i in order], anchor),
-        "refined": Refined(work, base, anchor),
+        "roofline": Roofline([work[i] for i in order], [base[i] for i in order], ROOFLINE_PRIOR, anchor),
+        **{f"refined, stiffness {s}": Refined(work, base, prior, anchor, s) for s in STIFFNESS},
     }
 
 
-def candidates(data: Design, metric: str, seed: int) -> list[Candidate]:
-    """All models, in the order they are tried; what has proved itself comes first."""
-    roof = analytic(data, metric)
+def candidates(data: Design, metric: str, platform: str, seed: int) -> list[Candidate]:
+    """All models, in the order they are tried."""
     found = [
         Candidate("mean", "mean", DummyRegressor()),
         Candidate("linear", "ridge", make_pipeline(StandardScaler(), Ridge(300.0))),
-        Candidate("roofline", "roofline", roof["roofline"]),
-        Candidate("refined", "refined", roof["refined"]),
     ]
+    if metric == "flash":  # not a matter of events
+        kinds: dict[str, Any] = {"refined": Proportional(data.columns.index("flash:"))}
+    else:
+        kinds = analytic(data, metric, platform)
+    found += [Candidate(name.split(",")[0], name, model) for name, model in kinds.items()]
+    refined = next(model for name, model in kinds.items() if name.startswith("refined"))
     for name, model in regressors(seed).items():
-        found.append(Candidate("mixed", name, Mixed(roof["refined"], model)))
+        found.append(Candidate("mixed", name, Mixed(refined, model)))
         found.append(Candidate("statistical", name, model))
     return found
 
@@ -140,20 +158,22 @@ def cross_validate(model: Any, data: Design, y: Floats, splits: list[Split]) -> 
 def select(
     data: Design,
     metric: str,
+    platform: str,
     folds: Callable[[Design, int], Iterator[Split]],
     seconds: float,
     seed: int,
     report: Report = lambda _: None,
 ) -> list[Tried]:
-    """Every candidate that fits in the time budget, the best first. The first four are always tried."""
+    """Every candidate that fits in the time budget, the best first; one of each kind always does."""
     y = data.targets[metric]
     splits = list(folds(data, seed))
     start = time.monotonic()
     tried: list[Tried] = []
-    for candidate in candidates(data, metric, seed):
+    for candidate in candidates(data, metric, platform, seed):
         begun = time.monotonic()
         longest = max((t.seconds for t in tried), default=0.0)
-        if len(tried) >= 6 and begun + longest > start + seconds:
+        kinds = {t.candidate.kind for t in tried}
+        if candidate.kind in kinds and begun + longest > start + seconds:
             continue
         predicted = cross_validate(candidate.model, data, y, splits)
         error = float(relative_errors(predicted, y).mean())

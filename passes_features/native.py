@@ -20,6 +20,7 @@ class Size(ctypes.Structure):
         ("rodata", ctypes.c_uint64),
         ("data", ctypes.c_uint64),
         ("bss", ctypes.c_uint64),
+        ("unwind", ctypes.c_uint64),
         ("end", ctypes.c_int32),
     ]
 

@@ -37,16 +37,17 @@ class End(enum.IntEnum):
 
 @dataclass(frozen=True)
 class ObjectSize:
-    """Bytes of an object file's allocated sections."""
+    """Bytes of an object file's allocated sections; unwind tables, which firmware drops, apart."""
 
     text: int
     rodata: int
     data: int
     bss: int
+    unwind: int = 0
 
     @property
     def flash(self) -> int:
-        """What is stored in flash: everything but bss."""
+        """What is stored in flash: everything but bss and unwind tables."""
         return self.text + self.rodata + self.data
 
     @property
@@ -57,7 +58,7 @@ class ObjectSize:
     @classmethod
     def of(cls, size: Size) -> ObjectSize:
         """From the C ABI's structure."""
-        return cls(size.text, size.rodata, size.data, size.bss)
+        return cls(size.text, size.rodata, size.data, size.bss, size.unwind)
 
 
 @dataclass(frozen=True)

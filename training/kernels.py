@@ -33,12 +33,13 @@ class Kernel:
     generated_includes: tuple[str, ...] = ()
     own_includes: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # of the compiler, beside these
     folder: Path = FOLDER  # of the table
 
     def files(self) -> list[Source]:
         """The sources with their flags; raises `CorpusError` where the package has not been fetched."""
         flags = ["-w", f"-I{self.folder}", *(f"-I{self.folder / i}" for i in self.own_includes)]
-        flags += [f"-D{d}" for d in self.defines]
+        flags += [*(f"-D{d}" for d in self.defines), *self.flags]
         paths = [self.folder / s for s in self.sources]
         if self.package:
             package = read_manifest().package(self.package)

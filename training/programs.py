@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlcomp.estimator import store
+from mlcomp.estimator.design import Described, inputs
 from mlcomp.passes_features import schema
 from mlcomp.passes_features.native import NativeError, object_size
 from mlcomp.passes_features.session import Compiled, ObjectSize, Session, machine_counts
@@ -95,6 +96,35 @@ class Program:
             objects.append(folder / f"{i}.o")
             objects[-1].write_bytes(compiled[-1].contents)
         return objects, compiled, profiles
+
+    def inputs(self, builds: Sequence[Build], known: str) -> npt.NDArray[np.float64]:
+        """Inputs of an estimator (n, d) for builds of the program, with the columns of `design.column_names`.
+
+        `known` are source counts. Raises `NativeError` if a build fails.
+        """
+        base = self._described(Build(LEVELS[0]), known)
+        return np.array([inputs(self._described(build, known), base) for build in builds])
+
+    def anchors(self, known: str) -> dict[str, float]:
+        """One run of the baseline: each metric per instruction that it is estimated to execute, by column name.
+
+        Raises `ProfileError` if the run fails.
+        """
+        build = Build(LEVELS[0])
+        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
+            objects, _, profiles = self.compile(build, Path(name))
+            row = measured(self.platform, objects, Path(name), None)
+        if row["problem"]:
+            raise ProfileError(f"{self.kernel.name}: {row['problem']}")
+        own = max(float(machine_counts(profiles, known).executed[0]), 1.0)
+        return {f"anchor:{metric}": row[metric] / own for metric in store.METRICS if row[metric] is not None}
+
+    def _described(self, build: Build, known: str) -> Described:
+        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
+            _, compiled, profiles = self.compile(build, Path(name))
+        counts = machine_counts(profiles, known)
+        flash = float(sum(object_sizes(compiled).values()))
+        return Described(counts.executed, counts.code, flash, combined_features([c.features for c in compiled]))
 
     @functools.cached_property
     def static_counts(self) -> str:

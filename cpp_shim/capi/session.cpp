@@ -256,7 +256,7 @@ API unsigned mlcomp_session_instructions(mlcomp_session *S) { return S->M->getIn
 API const char *mlcomp_session_triple(mlcomp_session *S) { return S->Triple.c_str(); }
 
 static mlcomp_size toC(const Outcome &O) {
-  return {O.Size.Text, O.Size.ReadOnly, O.Size.Data, O.Size.Bss, static_cast<int32_t>(O.End)};
+  return {O.Size.Text, O.Size.ReadOnly, O.Size.Data, O.Size.Bss, O.Size.Unwind, static_cast<int32_t>(O.End)};
 }
 
 API int mlcomp_session_size(mlcomp_session *S, mlcomp_size *Out, char **ErrorOut) {

@@ -21,7 +21,7 @@ typedef struct mlcomp_session mlcomp_session;
 
 /** Bytes by section; `end` is 0 measured, 1 crashed, 2 timed out, 3 memory. */
 typedef struct {
-  uint64_t text, rodata, data, bss;
+  uint64_t text, rodata, data, bss, unwind;
   int32_t end;
 } mlcomp_size;
 

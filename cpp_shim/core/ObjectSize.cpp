@@ -118,8 +118,14 @@ Expected<ObjectSize> sizeOfObject(StringRef Bytes) {
     if (!Allocated)
       continue;
     // The linker folds these into a few entries for the whole program.
-    if (Elf && ELFSectionRef(S).getType() == ELF::SHT_ARM_EXIDX)
+    if (Elf && Elf->getEMachine() == ELF::EM_ARM && ELFSectionRef(S).getType() == ELF::SHT_ARM_EXIDX)
       continue;
+    if (Expected<StringRef> Name = S.getName(); !Name)
+      return Name.takeError();
+    else if (*Name == ".eh_frame") {
+      Size.Unwind += S.getSize();
+      continue;
+    }
     (S.isBSS() ? Size.Bss : S.isText() ? Size.Text : Writable ? Size.Data : Size.ReadOnly) += S.getSize();
   }
   if (Elf && Elf->getEMachine() == ELF::EM_RISCV) {

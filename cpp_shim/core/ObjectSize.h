@@ -24,11 +24,12 @@ namespace mlcomp {
 /// Bytes of allocated sections.
 struct ObjectSize {
   uint64_t Text = 0;     ///< Executable.
-  uint64_t ReadOnly = 0; ///< Constants, unwind tables.
+  uint64_t ReadOnly = 0; ///< Constants.
   uint64_t Data = 0;     ///< Writable with contents.
   uint64_t Bss = 0;      ///< Writable, zero at start.
+  uint64_t Unwind = 0;   ///< Tables for unwinding the stack, which firmware drops.
 
-  /// What is stored in flash: all but bss.
+  /// What is stored in flash: all but bss and unwind tables.
   uint64_t flash() const { return Text + ReadOnly + Data; }
   /// What is reserved in RAM before the stack.
   uint64_t ram() const { return Data + Bss; }

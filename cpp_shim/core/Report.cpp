@@ -86,11 +86,8 @@ void Report::print(raw_ostream &OS) const {
 }
 
 static json::Object sizeObject(const ObjectSize &Size) {
-  return json::Object{{"text", Size.Text},
-                      {"rodata", Size.ReadOnly},
-                      {"data", Size.Data},
-                      {"bss", Size.Bss},
-                      {"flash", Size.flash()}};
+  return json::Object{{"text", Size.Text}, {"rodata", Size.ReadOnly}, {"data", Size.Data},
+                      {"bss", Size.Bss},   {"unwind", Size.Unwind},   {"flash", Size.flash()}};
 }
 
 json::Value Report::json(bool WithTrials) const {

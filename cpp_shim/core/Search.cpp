@@ -48,13 +48,18 @@ private:
 
 } // namespace
 
-/// Measures \p T and makes it the choice if it is the smallest so far and needs
-/// no more RAM than the baseline.
+/// Whether \p New never costs a program more than \p Baseline: flash, with and
+/// without unwind tables, and RAM.
+static bool neverWorse(const ObjectSize &New, const ObjectSize &Baseline, uint64_t Slack) {
+  return New.flash() + Slack <= Baseline.flash() &&
+         New.flash() + New.Unwind <= Baseline.flash() + Baseline.Unwind && New.ram() <= Baseline.ram();
+}
+
+/// Measures \p T and makes it the choice if it is the smallest so far.
 bool Searcher::attempt(Trial T) {
   T.Result = Lab.measure(T.What);
   bool Better = T.Result.measured() && T.Result.Size.flash() < Result.chosen().Result.Size.flash() &&
-                T.Result.Size.flash() + Slack <= Result.baseline().Result.Size.flash() &&
-                T.Result.Size.ram() <= Result.baseline().Result.Size.ram();
+                neverWorse(T.Result.Size, Result.baseline().Result.Size, Slack);
   Result.Trials.push_back(std::move(T));
   if (Better)
     Result.Chosen = Result.Trials.size() - 1;

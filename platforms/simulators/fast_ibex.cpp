@@ -5,9 +5,13 @@
 // manual, "Pipeline Details"; divisions by zero and accesses that cross a word
 // were measured on the RTL). Traps end the run, as they do in start.S.
 //
+// What depends on an instruction alone is counted from how often each went on
+// to the next one; only jumps and taken branches are counted as they happen.
+//
 //===----------------------------------------------------------------------===//
 
 #include "machine.h"
+#include <algorithm>
 #include <memory>
 
 namespace {
@@ -72,7 +76,82 @@ struct Instruction {
   uint8_t Code, Rd, Rs1, Rs2;
   int32_t Imm; ///< For jumps and branches the target, for auipc the result.
   uint8_t Size;
+  uint32_t Runs = 0; ///< How often it went on to the next, since the last fold.
 };
+
+/// Kinds of instructions, for counting.
+enum Kind : uint8_t {
+  Additions,
+  Logic,
+  Shifts,
+  Comparisons,
+  Constants,
+  LowProducts,
+  HighProducts,
+  Divides,
+  ByteLoads,
+  HalfLoads,
+  ByteStores,
+  HalfStores,
+  Others,
+  KindCount
+};
+
+Kind kindOf(uint8_t Code) {
+  switch (Code) {
+  case Lui:
+  case Auipc:
+    return Constants;
+  case Lb:
+  case Lbu:
+    return ByteLoads;
+  case Lh:
+  case Lhu:
+    return HalfLoads;
+  case Sb:
+    return ByteStores;
+  case Sh:
+    return HalfStores;
+  case Addi:
+  case Add:
+  case Sub:
+    return Additions;
+  case Slti:
+  case Sltiu:
+  case Slt:
+  case Sltu:
+    return Comparisons;
+  case Xori:
+  case Ori:
+  case Andi:
+  case Xor:
+  case Or:
+  case And:
+    return Logic;
+  case Slli:
+  case Srli:
+  case Srai:
+  case Sll:
+  case Srl:
+  case Sra:
+    return Shifts;
+  case Mul:
+    return LowProducts;
+  case Mulh:
+  case Mulhsu:
+  case Mulhu:
+    return HighProducts;
+  case Div:
+  case Divu:
+  case Rem:
+  case Remu:
+    return Divides;
+  default:
+    return Others;
+  }
+}
+
+bool hasImmediate(uint8_t Code) { return (Code >= Lb && Code <= Lhu) || (Code >= Addi && Code <= Srai); }
 
 // Cycles.
 constexpr unsigned Alu = 1, Access = 2, CrossingAccess = 3, Multiply = 3, MultiplyHigh = 4, Divide = 37,
@@ -207,27 +286,30 @@ public:
     Code[RamSize / 2] = Code[RamSize / 2 + 1] = {Illegal, 0, 0, 0, 0, 2};
   }
   void run();
-  Counts now() const {
-    return {Cycles, Instructions, Loads, Stores, Branches, Taken, Jumps, Multiplications, Divisions};
-  }
+  Counts now();
 
 private:
-  const Instruction &fetch(uint32_t Pc) {
+  Instruction &fetch(uint32_t Pc) {
     Instruction &I = Code[(Pc - RamBase) >> 1];
-    if (I.Code == Undecoded) {
-      uint16_t Half;
-      memcpy(&Half, M.at(Pc), 2);
-      if ((Half & 3) == 3) {
-        uint32_t Word;
-        memcpy(&Word, M.at(Pc), 4);
-        I = decode32(Word, Pc);
-      } else
-        I = decode16(Half, Pc);
-    }
+    if (I.Code == Undecoded)
+      decode(I, Pc);
     return I;
   }
-  /// A target whose first instruction crosses a word needs two fetches.
-  bool spans(uint32_t Pc) { return Pc & 2 && M.inRam(Pc) && fetch(Pc).Size == 4; }
+  void decode(Instruction &I, uint32_t Pc);
+  void fold();
+  /// Bits that differ between an instruction's encoding and the next one's.
+  unsigned encodingToggles(const Instruction &I, uint32_t Pc, const Instruction &Next, uint32_t NextPc) {
+    return __builtin_popcount(encoding(I, Pc) ^ encoding(Next, NextPc));
+  }
+  /// The same for the two registers that are read.
+  static unsigned registerToggles(const Instruction &I, const Instruction &Next) {
+    return __builtin_popcount(unsigned(I.Rs1 ^ Next.Rs1) | unsigned(I.Rs2 ^ Next.Rs2) << 5);
+  }
+  uint32_t encoding(const Instruction &I, uint32_t Pc) {
+    uint32_t Word;
+    memcpy(&Word, M.at(Pc), 4);
+    return I.Size == 2 ? uint16_t(Word) : Word;
+  }
   void forget(uint32_t Address) {
     for (uint32_t At = (Address - RamBase) >> 1, I = At ? At - 1 : 0; I <= At + 1 && I < RamSize / 2; ++I)
       Code[I].Code = Undecoded;
@@ -239,8 +321,72 @@ private:
   std::vector<Instruction> Code;
   uint32_t X[32] = {};
   uint64_t Cycles = 0, Instructions = 0, Loads = 0, Stores = 0, Branches = 0, Taken = 0, Jumps = 0,
-           Multiplications = 0, Divisions = 0;
+           IndirectJumps = 0, Crossings = 0, TargetCrossings = 0, ZeroDivisions = 0, Compressed = 0,
+           Immediates = 0, EncodingToggles = 0, RegisterToggles = 0;
+  uint64_t Kinds[KindCount] = {};
+  uint32_t FirstDecoded = RamSize / 2, LastDecoded = 0; ///< Where there may be runs.
+  uint64_t Pause = 0;                                   ///< When a taken jump looks at limits.
 };
+
+void Simulator::decode(Instruction &I, uint32_t Pc) {
+  uint32_t Word, At = (Pc - RamBase) >> 1;
+  memcpy(&Word, M.at(Pc), 4);
+  I = (Word & 3) == 3 ? decode32(Word, Pc) : decode16(uint16_t(Word), Pc);
+  if (hasImmediate(I.Code)) // the core reads a register by these bits all the same
+    I.Rs2 = I.Imm & 31;
+  FirstDecoded = std::min(FirstDecoded, At);
+  LastDecoded = std::max(LastDecoded, At);
+}
+
+/// Adds what the instructions did since the last time.
+void Simulator::fold() {
+  for (uint32_t At = FirstDecoded; At <= LastDecoded; ++At) {
+    Instruction &I = Code[At];
+    if (!I.Runs)
+      continue;
+    uint32_t Pc = RamBase + 2 * At;
+    Kinds[kindOf(I.Code)] += I.Runs;
+    Compressed += I.Size == 2 ? I.Runs : 0;
+    Immediates += I.Code >= Addi && I.Code <= Srai ? I.Runs : 0;
+    if (M.inRam(Pc + I.Size)) {
+      const Instruction &Next = fetch(Pc + I.Size);
+      EncodingToggles += uint64_t(I.Runs) * encodingToggles(I, Pc, Next, Pc + I.Size);
+      RegisterToggles += uint64_t(I.Runs) * registerToggles(I, Next);
+    }
+    I.Runs = 0;
+  }
+}
+
+Counts Simulator::now() {
+  fold();
+  return {Cycles,
+          Instructions,
+          Loads,
+          Stores,
+          Branches,
+          Taken,
+          Jumps,
+          Kinds[LowProducts] + Kinds[HighProducts],
+          Kinds[Divides],
+          Kinds[Additions],
+          Kinds[Logic],
+          Kinds[Shifts],
+          Kinds[Comparisons],
+          Kinds[Constants],
+          Kinds[HighProducts],
+          ZeroDivisions,
+          Kinds[ByteLoads],
+          Kinds[HalfLoads],
+          Kinds[ByteStores],
+          Kinds[HalfStores],
+          Crossings,
+          Immediates,
+          Compressed,
+          IndirectJumps,
+          TargetCrossings,
+          EncodingToggles,
+          RegisterToggles};
+}
 
 template <typename T> bool Simulator::load(uint32_t Address, uint32_t Pc, T &Value) {
   bool Crosses = (Address & 3) + sizeof(T) > 4;
@@ -250,6 +396,7 @@ template <typename T> bool Simulator::load(uint32_t Address, uint32_t Pc, T &Val
   }
   memcpy(&Value, M.at(Address), sizeof Value);
   Loads += 1 + Crosses;
+  Crossings += Crosses;
   Cycles += Crosses ? CrossingAccess : Access;
   return true;
 }
@@ -264,11 +411,14 @@ template <typename T> void Simulator::store(uint32_t Address, uint32_t Pc, T Val
     Cycles += Access;
     return;
   }
-  memcpy(M.at(Address), &Value, sizeof Value);
   uint32_t Half = (Address - RamBase) >> 1;
-  if (Code[Half].Code | Code[Half + 1].Code | Code[Half ? Half - 1 : 0].Code)
+  if (Code[Half].Code | Code[Half + 1].Code | Code[Half ? Half - 1 : 0].Code) {
+    fold();
     forget(Address);
+  }
+  memcpy(M.at(Address), &Value, sizeof Value);
   Stores += 1 + Crosses;
+  Crossings += Crosses;
   Cycles += Crosses ? CrossingAccess : Access;
 }
 
@@ -282,7 +432,7 @@ void Simulator::run() {
       &&Rem_,       &&Remu_,    &&Fence_, &&FenceI_, &&Ecall_, &&Ebreak_, &&Csr_};
   static_assert(std::size(Labels) == OpCount);
   uint32_t Pc = ImageBase + 0x80;
-  const Instruction *I;
+  Instruction *I;
 
 #define A X[I->Rs1]
 #define B X[I->Rs2]
@@ -297,6 +447,7 @@ void Simulator::run() {
     Pc += I->Size;                                                                                           \
     Cycles += (Cost);                                                                                        \
     ++Instructions;                                                                                          \
+    ++I->Runs;                                                                                               \
     DISPATCH();                                                                                              \
   } while (0)
 #define COMPUTE(Name, Value)                                                                                 \
@@ -347,15 +498,28 @@ Jalr_:
   Target = (A + I->Imm) & ~1u;
   X[I->Rd] = Pc + I->Size;
   ++Jumps;
+  ++IndirectJumps;
   Extra = Jump;
 Go:
   X[0] = 0;
   ++Instructions;
   if (!M.inRam(Target))
     return M.fault(1, Pc, Target);
-  Cycles += Extra + spans(Target);
-  if (Cycles >= M.CycleLimit)
-    return;
+  {
+    const Instruction &Next = fetch(Target);
+    bool Crosses = Target & 2 && Next.Size == 4; // needs two fetches
+    Cycles += Extra + Crosses;
+    TargetCrossings += Crosses;
+    Compressed += I->Size == 2;
+    EncodingToggles += encodingToggles(*I, Pc, Next, Target);
+    RegisterToggles += registerToggles(*I, Next);
+  }
+  if (Cycles >= Pause) {
+    if (Cycles >= M.CycleLimit)
+      return;
+    fold(); // before a count of runs overflows
+    Pause = std::min(M.CycleLimit, Cycles + (1u << 31));
+  }
   Pc = Target;
   DISPATCH();
 
@@ -396,22 +560,18 @@ Go:
   COMPUTE(And, A & B);
 Mul_:
   X[I->Rd] = A * B;
-  ++Multiplications;
   RETIRE(Multiply);
 Mulh_:
   X[I->Rd] = uint32_t(int64_t(int32_t(A)) * int32_t(B) >> 32);
-  ++Multiplications;
   RETIRE(MultiplyHigh);
 Mulhsu_:
   X[I->Rd] = uint32_t(int64_t(int32_t(A)) * int64_t(B) >> 32);
-  ++Multiplications;
   RETIRE(MultiplyHigh);
 Mulhu_:
   X[I->Rd] = uint32_t(uint64_t(A) * B >> 32);
-  ++Multiplications;
   RETIRE(MultiplyHigh);
 #define DIVIDE(Name, ByZero, Value)                                                                          \
-  Name##_ : ++Divisions;                                                                                     \
+  Name##_ : ZeroDivisions += !B;                                                                             \
   Extra = B ? Divide : DivideByZero;                                                                         \
   X[I->Rd] = B ? uint32_t(Value) : (ByZero);                                                                 \
   RETIRE(Extra)
@@ -422,6 +582,7 @@ Mulhu_:
 Fence_:
   RETIRE(Alu);
 FenceI_:
+  fold();
   for (Instruction &Old : Code)
     Old.Code = Undecoded;
   Pc += 4;
@@ -455,9 +616,33 @@ Csr_:
 
 } // namespace
 
-static const char *const Names[] = {"cycles", "instructions",    "loads",
-                                    "stores", "branches",        "branches_taken",
-                                    "jumps",  "multiplications", "divisions"};
+static const char *const Names[] = {"cycles",
+                                    "instructions",
+                                    "loads",
+                                    "stores",
+                                    "branches",
+                                    "branches_taken",
+                                    "jumps",
+                                    "multiplications",
+                                    "divisions",
+                                    "additions",
+                                    "logic",
+                                    "shifts",
+                                    "comparisons",
+                                    "constants",
+                                    "high_multiplications",
+                                    "zero_divisions",
+                                    "byte_loads",
+                                    "half_loads",
+                                    "byte_stores",
+                                    "half_stores",
+                                    "crossings",
+                                    "immediates",
+                                    "compressed",
+                                    "indirect_jumps",
+                                    "target_crossings",
+                                    "encoding_toggles",
+                                    "register_toggles"};
 
 int main(int Count, char **Arguments) {
   auto M = std::make_unique<Machine>();

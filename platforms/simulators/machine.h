@@ -25,11 +25,11 @@ constexpr uint32_t RegisterBase = 0x20000000;
 enum Register : uint32_t { Exit = 0, Console = 4, Mark = 8, FaultCause = 12, FaultPc = 16, FaultValue = 20 };
 enum MarkCode : uint32_t { MainBegin = 1, MainEnd = 2, RegionBegin = 3, RegionEnd = 4 };
 
-constexpr unsigned MaxCounters = 24;
+constexpr unsigned MaxCounters = 32;
 using Counts = std::array<uint64_t, MaxCounters>;
 
 struct Machine {
-  std::vector<uint8_t> Ram = std::vector<uint8_t>(RamSize);
+  std::vector<uint8_t> Ram = std::vector<uint8_t>(RamSize + 2); // 4 bytes can be read at the last half
   uint64_t CycleLimit = ~0ull;
   size_t OutputLimit = 1 << 20;
 

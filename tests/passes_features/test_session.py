@@ -151,3 +151,11 @@ def test_features_are_named_and_finite(source: Path) -> None:
     features = session.features()
     assert len(feature_names()) == len(set(feature_names())) == len(features) >= 100
     assert np.isfinite(features).all()
+
+
+def test_unwind_tables_are_counted_apart(source: Path) -> None:
+    flags = targets()["x86_64"].compile_flags
+    with_tables = Session.from_source(source, [*flags, "-fasynchronous-unwind-tables"]).size()
+    without = Session.from_source(source, [*flags, "-fno-asynchronous-unwind-tables"]).size()
+    assert with_tables.unwind > 50 and without.unwind == 0
+    assert with_tables.flash == without.flash
