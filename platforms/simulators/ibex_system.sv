@@ -1,4 +1,5 @@
-// Ibex with instruction and data ports for a memory outside, and counts of what it does.
+// Ibex with instruction and data ports for a memory outside, counts of what it does, and signals
+// whose toggles are counted outside.
 
 module ibex_system
   import ibex_pkg::*;
@@ -23,7 +24,13 @@ module ibex_system
     output logic [63:0] instructions_o,
     output logic [63:0] branches_o,
     output logic [63:0] branches_taken_o,
-    output logic [63:0] jumps_o
+    output logic [63:0] jumps_o,
+    output logic [63:0] multiply_waits_o,
+    output logic [63:0] divide_waits_o,
+    output logic [63:0] registers_o,
+    output logic [63:0] operands_o,
+    output logic [63:0] results_o,
+    output logic [31:0] instruction_o
 );
   ibex_top #(
       .RV32M          (RV32MFast),
@@ -76,16 +83,25 @@ module ibex_system
       .scan_rst_ni           (1'b1)
   );
 
+  assign registers_o   = {core.u_ibex_core.multdiv_operand_a_ex, core.u_ibex_core.multdiv_operand_b_ex};
+  assign operands_o    = {core.u_ibex_core.alu_operand_a_ex, core.u_ibex_core.alu_operand_b_ex};
+  assign results_o     = {core.u_ibex_core.result_ex, core.u_ibex_core.alu_adder_result_ex};
+  assign instruction_o = core.u_ibex_core.instr_rdata_id;
+
   always_ff @(posedge clk_i or negedge rst_ni)
     if (!rst_ni) begin
       instructions_o   <= '0;
       branches_o       <= '0;
       branches_taken_o <= '0;
       jumps_o          <= '0;
+      multiply_waits_o <= '0;
+      divide_waits_o   <= '0;
     end else begin
       instructions_o   <= instructions_o + 64'(core.u_ibex_core.perf_instr_ret_wb);
       branches_o       <= branches_o + 64'(core.u_ibex_core.perf_branch);
       branches_taken_o <= branches_taken_o + 64'(core.u_ibex_core.perf_tbranch);
       jumps_o          <= jumps_o + 64'(core.u_ibex_core.perf_jump);
+      multiply_waits_o <= multiply_waits_o + 64'(core.u_ibex_core.perf_mul_wait);
+      divide_waits_o   <= divide_waits_o + 64'(core.u_ibex_core.perf_div_wait);
     end
 endmodule

@@ -2,7 +2,8 @@
 //
 // SYSTEM is the top module: a core whose requests are granted at once and
 // answered in the next cycle. A fetch or access outside the memory map ends the
-// run as a fault.
+// run as a fault. ACTIVITY says that the module shows signals whose toggles are
+// counted.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,8 +12,25 @@
 #include SYSTEM_HEADER
 #include <memory>
 
-static const char *const Names[] = {"cycles",   "instructions",   "loads", "stores",
-                                    "branches", "branches_taken", "jumps", "fetches"};
+static const char *const Names[] = {
+    "cycles",          "instructions",   "loads",
+    "stores",          "branches",       "branches_taken",
+    "jumps",           "fetches",
+#ifdef ACTIVITY
+    "multiply_waits",  "divide_waits",   "register_toggles",
+    "operand_toggles", "result_toggles", "instruction_toggles",
+    "fetch_toggles",   "data_toggles",
+#endif
+};
+
+/// Counts the bits that differ from one cycle to the next.
+struct ToggleCounter {
+  uint64_t Last = 0, Toggles = 0;
+  void sample(uint64_t Now) {
+    Toggles += __builtin_popcountll(Last ^ Now);
+    Last = Now;
+  }
+};
 
 int main(int Count, char **Arguments) {
   auto M = std::make_unique<Machine>();
@@ -33,9 +51,28 @@ int main(int Count, char **Arguments) {
   Core->rst_ni = 1;
 
   uint64_t Cycles = 0, Loads = 0, Stores = 0, Fetches = 0;
+  ToggleCounter Registers, Operands, Results, Decoded, Fetched, Accessed;
   auto Now = [&] {
-    return Counts{Cycles,           Core->instructions_o,   Loads,         Stores,
-                  Core->branches_o, Core->branches_taken_o, Core->jumps_o, Fetches};
+    return Counts{
+        Cycles,
+        Core->instructions_o,
+        Loads,
+        Stores,
+        Core->branches_o,
+        Core->branches_taken_o,
+        Core->jumps_o,
+        Fetches,
+#ifdef ACTIVITY
+        Core->multiply_waits_o,
+        Core->divide_waits_o,
+        Registers.Toggles,
+        Operands.Toggles,
+        Results.Toggles,
+        Decoded.Toggles,
+        Fetched.Toggles,
+        Accessed.Toggles,
+#endif
+    };
   };
   bool InstructionValid = false, DataValid = false;
   uint32_t Instruction = 0, Data = 0;
@@ -46,6 +83,14 @@ int main(int Count, char **Arguments) {
     Core->data_rvalid_i = DataValid;
     Core->data_rdata_i = Data;
     Core->eval();
+#ifdef ACTIVITY
+    Registers.sample(Core->registers_o);
+    Operands.sample(Core->operands_o);
+    Results.sample(Core->results_o);
+    Decoded.sample(Core->instruction_o);
+    Fetched.sample(uint64_t(Core->instr_addr_o) << 32 | Instruction);
+    Accessed.sample(uint64_t(Core->data_wdata_o) << 32 | Data);
+#endif
     InstructionValid = Core->instr_req_o;
     if (InstructionValid) {
       ++Fetches;
