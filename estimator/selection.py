@@ -60,13 +60,13 @@ def regressors(seed: int) -> dict[str, Any]:
 
     return {
         "extra trees, 1/3 of columns": ExtraTreesRegressor(
-            120, max_features=0.33, min_samples_leaf=3, n_jobs=2, random_state=seed
+            120, max_features=0.33, min_samples_leaf=3, random_state=seed
         ),
         "gradient boosting, depth 5": GradientBoostingRegressor(
             n_estimators=160, max_depth=5, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
         ),
         "ridge": scaled(Ridge(300.0)),
-        "random forest": RandomForestRegressor(80, max_features=0.33, min_samples_leaf=4, n_jobs=2, random_state=seed),
+        "random forest": RandomForestRegressor(80, max_features=0.33, min_samples_leaf=4, random_state=seed),
         "gradient boosting, depth 3": GradientBoostingRegressor(
             n_estimators=300, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
         ),
@@ -80,7 +80,7 @@ def regressors(seed: int) -> dict[str, Any]:
             max_features=0.2,
             random_state=seed,
         ),
-        "extra trees, all columns": ExtraTreesRegressor(80, min_samples_leaf=5, n_jobs=2, random_state=seed),
+        "extra trees, all columns": ExtraTreesRegressor(80, min_samples_leaf=5, random_state=seed),
         "support vectors": scaled(SVR(C=0.3, epsilon=0.01, gamma=0.002)),
         "neural network": scaled(MLPRegressor((48,), alpha=1.0, early_stopping=True, max_iter=80, random_state=seed)),
         "huber": scaled(HuberRegressor(epsilon=1.2, alpha=1.0, max_iter=300)),

@@ -262,9 +262,7 @@ class Session:
         measured = [ObjectSize.of(s) if s.end == End.MEASURED else None for s in sizes]
         return Trial(measured, ends, features)
 
-    def compile(
-        self, sequence: Sequence[str] = (), options: Sequence[str] = (), cpu_milliseconds: int = 0
-    ) -> Compiled:
+    def compile(self, sequence: Sequence[str] = (), options: Sequence[str] = (), cpu_milliseconds: int = 0) -> Compiled:
         """The object file that a sequence with options makes; the session stays as it is.
 
         An empty sequence is clang's own pipeline. Raises `NativeError` if compiling crashes or takes longer than

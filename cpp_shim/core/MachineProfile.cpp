@@ -11,6 +11,7 @@
 #include "llvm/CodeGen/TargetLowering.h"
 #include "llvm/CodeGen/TargetSubtargetInfo.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -32,21 +33,33 @@ static constexpr StringLiteral Names[NumKinds] = {
     "stack_access",   "transfers",    "multiplications", "divisions",      "float_ops",   "branches",
     "branches_taken", "jumps",        "calls",           "indirect_calls", "returns",     "load_uses",
     "product_uses",   "blocks",       "wide_starts",     "lost_blocks",    "float_calls", "integer_calls",
-    "memory_calls",   "outside_calls"};
+    "memory_calls",   "memory_bytes", "outside_calls"};
 
 ArrayRef<StringLiteral> machineKindNames() { return Names; }
 
-TripCounts knownTripCounts(const Module &M) {
-  TripCounts Trips;
+SourceFacts factsOf(const Module &M) {
+  SourceFacts Facts;
   for (const Function &F : M) {
+    for (const BasicBlock &BB : F) {
+      double Bytes = 0;
+      unsigned Calls = 0;
+      for (const Instruction &I : BB)
+        if (auto *Memory = dyn_cast<MemIntrinsic>(&I))
+          if (auto *Length = dyn_cast<ConstantInt>(Memory->getLength())) {
+            Bytes += double(Length->getLimitedValue());
+            ++Calls;
+          }
+      if (Calls)
+        Facts.MemoryBytes[&BB] = Bytes / Calls;
+    }
     if (F.isDeclaration() || F.hasProfileData())
       continue;
     FlowGraph Graph(F);
     for (const FlowGraph::Loop &L : Graph.loops())
       if (L.TripCount)
-        Trips[Graph.block(L.Header)] = std::max<uint64_t>(1, *L.TripCount);
+        Facts.TripCounts[Graph.block(L.Header)] = std::max<uint64_t>(1, *L.TripCount);
   }
-  return Trips;
+  return Facts;
 }
 
 /// Which routine of the C or compiler's library a call goes to.
@@ -80,8 +93,8 @@ namespace {
 class MachineProfilePass : public MachineFunctionPass {
 public:
   static char ID;
-  MachineProfilePass(const TripCounts &Trips, std::vector<FunctionProfile> &Out)
-      : MachineFunctionPass(ID), Trips(Trips), Out(Out) {}
+  MachineProfilePass(const SourceFacts &Facts, std::vector<FunctionProfile> &Out)
+      : MachineFunctionPass(ID), Facts(Facts), Out(Out) {}
 
   StringRef getPassName() const override { return "mlcomp machine profile"; }
 
@@ -101,7 +114,7 @@ private:
   void countInstruction(const MachineInstr &MI, const MachineInstr *Next, MachineCounts &Counts) const;
   void countTerminators(const MachineBasicBlock &MBB, MachineCounts &Executed, MachineCounts &Code) const;
 
-  const TripCounts &Trips;
+  const SourceFacts &Facts;
   std::vector<FunctionProfile> &Out;
   const MachineBlockFrequencyInfo *Frequencies = nullptr;
   const MachineBranchProbabilityInfo *Probabilities = nullptr;
@@ -116,8 +129,8 @@ private:
 
 char MachineProfilePass::ID = 0;
 
-FunctionPass *createMachineProfilePass(const TripCounts &Trips, std::vector<FunctionProfile> &Out) {
-  return new MachineProfilePass(Trips, Out);
+FunctionPass *createMachineProfilePass(const SourceFacts &Facts, std::vector<FunctionProfile> &Out) {
+  return new MachineProfilePass(Facts, Out);
 }
 
 /// How much more often a block runs than its frequency says, because loops
@@ -126,8 +139,8 @@ double MachineProfilePass::loopCorrection(const MachineBasicBlock &MBB) const {
   double Factor = 1;
   for (const MachineLoop *L = Loops->getLoopFor(&MBB); L; L = L->getParentLoop()) {
     const MachineBasicBlock *Header = L->getHeader();
-    auto It = Trips.find(Header->getBasicBlock());
-    if (It == Trips.end())
+    auto It = Facts.TripCounts.find(Header->getBasicBlock());
+    if (It == Facts.TripCounts.end())
       continue;
     double Runs = double(Frequencies->getBlockFreq(Header).getFrequency()), Back = 0;
     for (const MachineBasicBlock *Pred : Header->predecessors())
@@ -177,11 +190,14 @@ BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, Machine
     Previous = &MI;
     if (!MI.isCall())
       continue;
-    for (const MachineOperand &Operand : MI.operands())
-      if (Operand.isGlobal())
-        B.Callees.push_back(Operand.getGlobal()->getName().str());
-      else if (Operand.isSymbol())
-        B.Callees.push_back(Operand.getSymbolName());
+    for (const MachineOperand &Operand : MI.operands()) {
+      if (!Operand.isGlobal() && !Operand.isSymbol())
+        continue;
+      B.Callees.push_back(Operand.isGlobal() ? Operand.getGlobal()->getName().str()
+                                             : Operand.getSymbolName());
+      if (libraryCall(B.Callees.back()) == MemoryCalls)
+        Counts[MemoryBytes] += Facts.MemoryBytes.lookup(MBB.getBasicBlock());
+    }
   }
   if (Previous)
     countInstruction(*Previous, nullptr, Counts);
@@ -490,6 +506,7 @@ private:
   std::map<std::pair<unsigned, StringRef>, unsigned> InUnit;
   std::map<StringRef, unsigned> Anywhere;
   std::vector<std::vector<double>> Runs; ///< By function and block.
+  std::vector<unsigned> Order;           ///< Callers before callees, but in recursion.
   double Lost = 0;
 };
 
@@ -510,7 +527,6 @@ void Program::estimate() {
   // Callers before callees, but for calls back to a function in progress.
   enum State : char { New, Open, Done };
   std::vector<State> States(Functions.size());
-  std::vector<unsigned> Order;
   std::vector<bool> IsRecursive(Functions.size());
   std::set<std::pair<unsigned, unsigned>> Back;
   std::function<void(unsigned)> Visit = [&](unsigned I) {
@@ -590,8 +606,21 @@ void Program::follow(const SourceCounts &Known) {
         Runs[I][B] = Count ? Runs[I][B] * std::exp(Sum / Count) : 0;
       }
   }
-  for (unsigned I = 0; I != Functions.size(); ++I)
-    flowInto(I, IsKnown[I]);
+  // What code generation has outlined has no probes: it runs as often as it is
+  // called.
+  std::vector<double> CalledTimes(Functions.size());
+  for (unsigned I : Order) {
+    const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
+    if (is_contained(IsKnown[I], true))
+      flowInto(I, IsKnown[I]);
+    else if (CalledTimes[I] > 0)
+      for (unsigned B = 0; B != Blocks.size(); ++B)
+        Runs[I][B] = CalledTimes[I] * Blocks[B].Frequency;
+    for (unsigned B = 0; B != Blocks.size(); ++B)
+      for (const std::string &Name : Blocks[B].Callees)
+        if (auto To = callee(I, Name))
+          CalledTimes[*To] += Runs[I][B];
+  }
   SourceCounts Present = sourceCounts();
   for (const auto &[Key, Times] : Known)
     if (!Present.count(Key))

@@ -62,6 +62,7 @@ enum Kind : unsigned {
   FloatCalls,   ///< Calls of run-time routines for floating point,
   IntegerCalls, ///< for wide or missing integer operations,
   MemoryCalls,  ///< of memcpy and its kind,
+  MemoryBytes,  ///< with so many bytes in all, as far as they are constant,
   OutsideCalls, ///< and of other functions that are not in the program.
   NumKinds
 };
@@ -107,13 +108,17 @@ using SourceCounts = std::map<std::pair<unsigned, Probe>, double>;
 /// \p Unit. The module must not be optimised yet.
 SourceCounts profiledCounts(llvm::Module &M, llvm::FunctionAnalysisManager &FAM, unsigned Unit);
 
-/// Trip counts by loop header, of functions that have no profile. To be taken
-/// before code generation, which hides them.
-using TripCounts = llvm::DenseMap<const llvm::BasicBlock *, uint64_t>;
-TripCounts knownTripCounts(const llvm::Module &M);
+/// What code generation hides, taken before.
+struct SourceFacts {
+  /// By loop header, in functions that have no profile.
+  llvm::DenseMap<const llvm::BasicBlock *, uint64_t> TripCounts;
+  /// By block: bytes, on average, of each memcpy and its kind of constant length.
+  llvm::DenseMap<const llvm::BasicBlock *, double> MemoryBytes;
+};
+SourceFacts factsOf(const llvm::Module &M);
 
 /// A pass to stand at the end of code generation; appends to \p Out.
-llvm::FunctionPass *createMachineProfilePass(const TripCounts &Trips, std::vector<FunctionProfile> &Out);
+llvm::FunctionPass *createMachineProfilePass(const SourceFacts &Facts, std::vector<FunctionProfile> &Out);
 
 /// One line of JSON, and back.
 std::string toLine(const FunctionProfile &F);

@@ -143,9 +143,9 @@ Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<F
   auto Restore = make_scope_exit([&] { TM.Options = Kept; });
   TM.Options.StackUsageOutput.clear();
   TM.Options.MCOptions.SplitDwarfFile.clear();
-  TripCounts Trips;
+  SourceFacts Facts;
   if (Profile)
-    Trips = knownTripCounts(M);
+    Facts = factsOf(M);
   SmallVector<char, 0> Buffer;
   raw_svector_ostream OS(Buffer);
   legacy::PassManager PM;
@@ -163,7 +163,7 @@ Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<F
   Config->addMachinePasses();
   Config->setInitialized();
   if (Profile)
-    PM.add(createMachineProfilePass(Trips, *Profile));
+    PM.add(createMachineProfilePass(Facts, *Profile));
   if (Generator.addAsmPrinter(PM, OS, nullptr, CodeGenFileType::ObjectFile, Machine->getMMI().getContext()))
     return unmeasurable("the target cannot write object files");
   PM.add(createFreeMachineFunctionPass());
