@@ -14,10 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_OFF // the sanitizer's own malloc finds more
-#endif
+#if defined(__linux__)
+#define ARENA_OFF // its C library and sanitizers allocate for themselves, by ways of their own
 #endif
 
 #ifdef ARENA_OFF
