@@ -13,7 +13,6 @@ import os
 import resource
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,36 +21,49 @@ import click
 from rich.progress import Progress
 
 from mlcomp.platforms.measurement import Limits, PlatformError
-from mlcomp.platforms.platform import Platform, find_platform, platforms
+from mlcomp.platforms.platform import Platform, digest, find_platform, platforms
 from mlcomp.platforms.program import build
 from mlcomp.training.corpus.manifest import CorpusError
 from mlcomp.training.kernels import Kernel, kernels
 
 LEVELS = ("-O0", "-O2", "-O3", "-Oz")
+REPEATED = "-O2"  # built and run twice
 LIMITS = Limits(cycles=100_000_000)
+SPEED_PROGRAMS = 4  # the longest ones, of which the speed is measured
 
 
 def measure(platform: Platform, kernel: Kernel, level: str) -> dict[str, Any]:
-    """Two runs of one program: counts, output, wall seconds of the second run."""
+    """One program: counts of its region, what it printed, and whether a second run gives the same."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             program, size = build(platform, ["clang-19", level], kernel.files(), Path(folder))
-            first = platform.run(program, LIMITS, size)
-            start = time.perf_counter()
-            second = platform.run(program, LIMITS, size)
-            seconds = time.perf_counter() - start
+            runs = [platform.run(program, LIMITS, size) for _ in range(2 if level == REPEATED else 1)]
         except (PlatformError, CorpusError) as problem:
             return {"problem": str(problem)}
-    exact = [{k: v for k, v in (r.region or {}).items() if k != "cpu_time"} for r in (first, second)]
+    exact = [({k: v for k, v in (r.region or {}).items() if k != "cpu_time"}, r.output) for r in runs]
+    first = runs[0]
     return {
-        "problem": first.problem or second.problem,
+        "problem": next((r.problem for r in runs if r.problem), ""),
         "output": first.output.decode(errors="replace").strip(),
         "flash": size.flash,
-        "region": exact[0],
-        "identical": exact[0] == exact[1] and first.output == second.output,
+        "counts": {name: (first.region or {}).get(name) for name in ("cycles", "instructions")},
         "main_cycles": first.main.get("cycles", 0),
-        "seconds": seconds,
+        "identical": all(e == exact[0] for e in exact) if len(runs) > 1 else None,
     }
+
+
+def speed(platform: Platform, names: list[str]) -> float:
+    """Million cycles per CPU second of a platform's simulator, one process at a time, start-up included."""
+    cycles = seconds = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for kernel in (k for k in kernels() if k.name in names):
+            program, size = build(platform, ["clang-19", "-O0"], kernel.files(), Path(folder))
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            result = platform.run(program, LIMITS, size)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cycles += result.main["cycles"]
+            seconds += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cycles / seconds / 1e6
 
 
 def agreement(rows: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -71,8 +83,8 @@ def fast_error(rows: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
     for kernel, by_platform in rows.items():
         for level, rtl in by_platform.get("ibex", {}).items():
             fast = by_platform.get("ibex-fast", {}).get(level)
-            if fast and not rtl["problem"] and not fast["problem"] and rtl["region"].get("cycles"):
-                errors[f"{kernel} {level}"] = fast["region"]["cycles"] / rtl["region"]["cycles"] - 1
+            if fast and not rtl["problem"] and not fast["problem"] and rtl["counts"]["cycles"]:
+                errors[f"{kernel} {level}"] = fast["counts"]["cycles"] / rtl["counts"]["cycles"] - 1
     if not errors:
         return {"programs": 0}
     worst = max(errors, key=lambda k: abs(errors[k]))
@@ -86,45 +98,64 @@ def fast_error(rows: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
 
 @click.command()
 @click.option("--platform", "names", multiple=True, type=click.Choice(list(platforms())), help="All unless given.")
-@click.option("--level", "levels", multiple=True, default=LEVELS, show_default=True)
 @click.option("--jobs", "-j", default=os.cpu_count(), show_default=True)
+@click.option(
+    "--kept", default="build/platforms.jsonl", type=click.Path(path_type=Path), help="What is measured already."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(names: tuple[str, ...], levels: tuple[str, ...], jobs: int, out: Path) -> None:
-    """Measure all kernels on all platforms."""
+def main(names: tuple[str, ...], jobs: int, kept: Path, out: Path) -> None:
+    """Measure all kernels on all platforms; an interrupted run goes on."""
     chosen = [find_platform(name) for name in names or platforms()]
     for platform in chosen:
         platform.prepare(lambda text: click.echo(text, err=True))
-    work = [(k, p, level) for k in kernels() for p in chosen for level in levels]
+    known: dict[str, dict[str, Any]] = {}
+    if kept.exists():
+        known = {row["key"]: row["row"] for row in map(json.loads, kept.read_text().splitlines())}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    work = [(k, p, level) for k in kernels() for p in chosen for level in LEVELS]
     rows: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
-    with ThreadPoolExecutor(jobs) as pool, Progress() as progress:
+
+    def measured(task: tuple[Kernel, Platform, str]) -> tuple[str, dict[str, Any]]:
+        kernel, platform, level = task
+        sources = [source.path.read_bytes() for source in kernel.files()]
+        key = digest([*sources, repr(kernel).encode(), platform.fingerprint().encode(), level.encode()])
+        return key, known.get(key) or measure(platform, kernel, level)
+
+    with ThreadPoolExecutor(jobs) as pool, Progress() as progress, kept.open("a") as log:
         task = progress.add_task("programs", total=len(work))
-        for (kernel, platform, level), row in zip(
-            work, pool.map(lambda w: measure(w[1], w[0], w[2]), work), strict=True
-        ):
+        for (kernel, platform, level), (key, row) in zip(work, pool.map(measured, work), strict=True):
+            if key not in known:
+                log.write(json.dumps({"key": key, "row": row}) + "\n")
+                log.flush()
             rows.setdefault(kernel.name, {}).setdefault(platform.name, {})[level] = row
             progress.advance(task)
-    good = [r for by_platform in rows.values() for levels_ in by_platform.values() for r in levels_.values()]
-    speed = {}
-    for platform in chosen:
-        mine = [r for by in rows.values() for r in by[platform.name].values() if not r["problem"]]
-        cycles, seconds = sum(r["main_cycles"] for r in mine), sum(r["seconds"] for r in mine)
-        speed[platform.name] = {"million_cycles_per_second": cycles / seconds / 1e6, "seconds": seconds}
+    flat = [r for by_platform in rows.values() for levels in by_platform.values() for r in levels.values()]
+    repeated = [r for r in flat if r.get("identical") is not None]
+    counted = [p for p in chosen if any(m.name == "cycles" for m in p.metrics)]
+    reference = rows if counted else {}
+    longest = sorted(
+        (k for k in reference if not reference[k][counted[0].name]["-O0"]["problem"]),
+        key=lambda k: -reference[k][counted[0].name]["-O0"]["main_cycles"],
+    )[:SPEED_PROGRAMS]
     result = {
         "command": " ".join(["benchmarks/platforms.py", *sys.argv[1:]]),
-        "levels": list(levels),
+        "levels": LEVELS,
+        "platforms": [p.name for p in chosen],
+        "programs": len(flat),
         "checksums": agreement(rows),
-        "repeated_runs_identical": sum(r.get("identical", False) for r in good),
-        "programs": len(good),
+        "run_twice": {"programs": len(repeated), "identical": sum(r["identical"] for r in repeated)},
         "fast_ibex_against_rtl": fast_error(rows),
-        "speed_with_start_up": speed,
-        "cpu_seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,
+        "million_cycles_per_cpu_second": {p.name: round(speed(p, longest), 2) for p in counted},
+        "speed_measured_on": longest,
         "kernels": {
-            kernel: {p: {level: r.get("region") for level, r in ls.items()} for p, ls in by.items()}
+            kernel: {p: {level: list(r.get("counts", {}).values()) for level, r in ls.items()} for p, ls in by.items()}
             for kernel, by in rows.items()
         },
     }
-    out.write_text(json.dumps(result, indent=1) + "\n")
-    click.echo(json.dumps({k: v for k, v in result.items() if k != "kernels"}, indent=1))
+    text = json.dumps({k: v for k, v in result.items() if k != "kernels"}, indent=1)
+    kernel_lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in result["kernels"].items())
+    out.write_text(f'{text[:-2]},\n "kernels": {{\n{kernel_lines}\n }}\n}}\n')
+    click.echo(text)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ private:
   double loopCorrection(const MachineBasicBlock &MBB) const;
   BlockProfile profileOf(const MachineBasicBlock &MBB, MachineCounts &Code) const;
   void countInstruction(const MachineInstr &MI, const MachineInstr *Next, MachineCounts &Counts) const;
-  void countTerminators(const MachineBasicBlock &MBB, MachineCounts &Executed, MachineCounts &Code) const;
+  void addTerminators(const MachineBasicBlock &MBB, BlockProfile &B, MachineCounts &Code) const;
 
   const SourceFacts &Facts;
   std::vector<FunctionProfile> &Out;
@@ -203,7 +203,7 @@ BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, Machine
     countInstruction(*Previous, nullptr, Counts);
   for (unsigned K = 0; K != NumKinds; ++K)
     Code[K] += Counts[K];
-  countTerminators(MBB, Counts, Code);
+  addTerminators(MBB, B, Code);
   for (unsigned K = 0; K != NumKinds; ++K)
     if (Counts[K] != 0)
       B.Counts.emplace_back(K, Counts[K]);
@@ -254,32 +254,23 @@ void MachineProfilePass::countInstruction(const MachineInstr &MI, const MachineI
   Counts[Loading ? LoadUses : ProductUses] += Awaited;
 }
 
-/// Branches and jumps, by the probability of getting to each.
-void MachineProfilePass::countTerminators(const MachineBasicBlock &MBB, MachineCounts &Executed,
-                                          MachineCounts &Code) const {
-  double Reached = 1;
+/// Branches and the jump at a block's end; how often they are reached and taken
+/// is a matter of the edges' frequencies.
+void MachineProfilePass::addTerminators(const MachineBasicBlock &MBB, BlockProfile &B,
+                                        MachineCounts &Code) const {
   for (const MachineInstr &MI : MBB.terminators()) {
     if (!MI.isBranch() || MI.isCall() || MI.isReturn())
       continue;
     Code[MI.isConditionalBranch() ? Branches : Jumps] += 1;
     if (!MI.isConditionalBranch()) {
-      Executed[Jumps] += Reached;
-      Executed[Instructions] -= 1 - Reached; // not executed behind a taken branch
-      Executed[Bytes] -= (1 - Reached) * TII->getInstSizeInBytes(MI);
+      B.JumpBytes = TII->getInstSizeInBytes(MI);
       continue;
     }
-    const MachineBasicBlock *Target = nullptr;
+    unsigned Target = MBB.getNumber(); // somewhere that is not known
     for (const MachineOperand &Operand : MI.operands())
       if (Operand.isMBB())
-        Target = Operand.getMBB();
-    double Taking = Reached / 2;
-    if (Target && MBB.isSuccessor(Target)) {
-      BranchProbability Edge = Probabilities->getEdgeProbability(&MBB, Target);
-      Taking = std::min(Reached, double(Edge.getNumerator()) / BranchProbability::getDenominator());
-    }
-    Executed[Branches] += Reached;
-    Executed[Taken] += Taking;
-    Reached -= Taking;
+        Target = Operand.getMBB()->getNumber();
+    B.Targets.push_back(Target);
   }
 }
 
@@ -371,6 +362,8 @@ std::string toLine(const FunctionProfile &F) {
     Blocks.push_back(json::Object{{"frequency", B.Frequency},
                                   {"counts", flat(B.Counts)},
                                   {"predecessors", flat(B.Predecessors)},
+                                  {"targets", json::Array(B.Targets)},
+                                  {"jump", B.JumpBytes},
                                   {"probes", std::move(Probes)},
                                   {"callees", json::Array(B.Callees)}});
   }
@@ -397,10 +390,16 @@ static bool readPairs(const json::Array *From, unsigned Limit, std::vector<std::
 }
 
 static bool readBlock(const json::Object *O, unsigned BlockCount, BlockProfile &B) {
-  if (!O || !O->getNumber("frequency") || !O->getArray("probes") || O->getArray("probes")->size() % 2 ||
-      !O->getArray("callees"))
+  if (!O || !O->getNumber("frequency") || !O->getInteger("jump") || !O->getArray("targets") ||
+      !O->getArray("probes") || O->getArray("probes")->size() % 2 || !O->getArray("callees"))
     return false;
   B.Frequency = *O->getNumber("frequency");
+  B.JumpBytes = *O->getInteger("jump");
+  for (const json::Value &Target : *O->getArray("targets")) {
+    if (Target.getAsUINT64().value_or(BlockCount) >= BlockCount)
+      return false;
+    B.Targets.push_back(*Target.getAsUINT64());
+  }
   const json::Array &Probes = *O->getArray("probes");
   for (size_t I = 0; I != Probes.size(); I += 2) {
     uint64_t Guid;
@@ -500,6 +499,7 @@ private:
   void estimate();
   void flowInto(unsigned I, const std::vector<bool> &IsKnown);
   SourceCounts sourceCounts() const;
+  std::map<std::pair<unsigned, unsigned>, double> edges(unsigned I) const;
 
   ArrayRef<FunctionProfile> Functions;
   ArrayRef<unsigned> Unit;
@@ -650,22 +650,60 @@ void Program::flowInto(unsigned I, const std::vector<bool> &IsKnown) {
   }
 }
 
+/// How often each edge of a function runs, by source and destination: as LLVM
+/// estimates, scaled until as much flows out of and into each block as it runs.
+std::map<std::pair<unsigned, unsigned>, double> Program::edges(unsigned I) const {
+  const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
+  std::map<std::pair<unsigned, unsigned>, double> Edges;
+  for (unsigned B = 0; B != Blocks.size(); ++B)
+    for (const auto &[From, Probability] : Blocks[B].Predecessors)
+      Edges[{From, B}] += Runs[I][From] * Probability;
+  for (unsigned Round = 0; Round != ScalingRounds; ++Round)
+    for (bool Into : {true, false}) {
+      std::vector<double> Flow(Blocks.size());
+      for (const auto &[Edge, Times] : Edges)
+        Flow[Into ? Edge.second : Edge.first] += Times;
+      for (auto &[Edge, Times] : Edges) {
+        unsigned Block = Into ? Edge.second : Edge.first;
+        bool IsEntry = Into && Block == 0; // is also entered by calls
+        if (Flow[Block] > 0 && !IsEntry)
+          Times *= Runs[I][Block] / Flow[Block];
+      }
+    }
+  return Edges;
+}
+
 ProgramProfile Program::total() const {
   ProgramProfile Total;
-  Total.Executed[LostBlocks] = Lost;
+  MachineCounts &Executed = Total.Executed;
+  Executed[LostBlocks] = Lost;
   for (unsigned I = 0; I != Functions.size(); ++I) {
     for (unsigned K = 0; K != NumKinds; ++K)
       Total.Code[K] += Functions[I].Code[K];
+    auto Edges = edges(I);
     for (unsigned B = 0; B != Runs[I].size(); ++B) {
       const BlockProfile &Block = Functions[I].Blocks[B];
       for (const auto &[K, Count] : Block.Counts)
-        Total.Executed[K] += Runs[I][B] * Count;
+        Executed[K] += Runs[I][B] * Count;
       for (const std::string &Name : Block.Callees)
         if (!callee(I, Name)) {
           machine::Kind K = libraryCall(Name).value_or(OutsideCalls);
-          Total.Executed[K] += Runs[I][B];
+          Executed[K] += Runs[I][B];
           Total.Code[K] += 1;
         }
+      double Reached = Runs[I][B];
+      for (unsigned Target : Block.Targets) {
+        auto Edge = Edges.find({B, Target});
+        double Times = std::min(Reached, Edge == Edges.end() ? Reached / 2 : Edge->second);
+        Executed[Branches] += Reached;
+        Executed[Taken] += Times;
+        Reached -= Times;
+      }
+      if (!Block.JumpBytes)
+        continue;
+      Executed[Jumps] += Reached;
+      Executed[Instructions] -= Runs[I][B] - Reached; // not executed behind a taken branch
+      Executed[Bytes] -= (Runs[I][B] - Reached) * Block.JumpBytes;
     }
   }
   Total.Source = sourceCounts();

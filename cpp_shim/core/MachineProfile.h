@@ -80,6 +80,8 @@ struct BlockProfile {
   double Frequency = 0;                            ///< For each call of the function, as LLVM estimates.
   std::vector<std::pair<unsigned, double>> Counts; ///< Kind, events for each execution.
   std::vector<std::pair<unsigned, double>> Predecessors; ///< Block, probability of the edge.
+  std::vector<unsigned> Targets;                         ///< Of its conditional branches, in order.
+  unsigned JumpBytes = 0;                                ///< Of the jump behind them, if there is one.
   std::vector<Probe> Probes;
   std::vector<std::string> Callees;
 };

@@ -76,7 +76,7 @@ def test_a_bad_end_is_named(platform: Platform, run: Run, case: int, problem: st
     assert len(result.output) <= LIMITS.output
 
 
-@pytest.mark.parametrize("case", [3, 6, 7])
+@pytest.mark.parametrize("case", [3, 6, 7, 10])
 def test_a_fault_is_named_and_is_no_result(platform: Platform, run: Run, case: int) -> None:
     assert run(platform, "behaviour.c", f"-DCASE={case}").problem.startswith(("fault", "returned 134"))
 
