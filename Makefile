@@ -1,6 +1,6 @@
 # Everything starts here; each target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench clean
+.PHONY: help setup test lint format demo bench energy clean
 .SILENT:
 
 bin = .venv/bin
@@ -31,6 +31,10 @@ demo: setup ## compile real C for a microcontroller, smaller than clang -Oz, and
 
 bench: setup ## measure what the results in benchmarks/results say
 	benchmarks/run
+
+energy: setup ## calibrate the energy of programs on gates again
+	tools/setup-energy
+	$(bin)/python benchmarks/energy.py --out benchmarks/results/energy.json
 
 clean: ## remove all that was built or installed here
 	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -20,7 +20,7 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from mlcomp.platforms.measurement import Limits, PlatformError
+from mlcomp.platforms.measurement import Limits, PlatformError, Size
 from mlcomp.platforms.platform import Platform, digest, find_platform, platforms
 from mlcomp.platforms.program import build
 from mlcomp.training.corpus.manifest import CorpusError
@@ -32,14 +32,22 @@ LIMITS = Limits(cycles=100_000_000)
 SPEED_PROGRAMS = 4  # the longest ones, of which the speed is measured
 
 
-def measure(platform: Platform, kernel: Kernel, level: str) -> dict[str, Any]:
-    """One program: counts of its region, what it printed, and whether a second run gives the same."""
+def measure(sharing: list[Platform], kernel: Kernel, level: str) -> dict[str, dict[str, Any]]:
+    """One program, built once for platforms of a target: by platform, what a run gives; see `one_run`."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            program, size = build(platform, ["clang-19", level], kernel.files(), Path(folder))
-            runs = [platform.run(program, LIMITS, size) for _ in range(2 if level == REPEATED else 1)]
+            program, size = build(sharing[0], ["clang-19", level], kernel.files(), Path(folder))
         except (PlatformError, CorpusError) as problem:
-            return {"problem": str(problem)}
+            return {platform.name: {"problem": str(problem)} for platform in sharing}
+        return {platform.name: one_run(platform, program, size, level) for platform in sharing}
+
+
+def one_run(platform: Platform, program: Path, size: Size, level: str) -> dict[str, Any]:
+    """Counts of the region, what was printed, and whether a second run gives the same."""
+    try:
+        runs = [platform.run(program, LIMITS, size) for _ in range(2 if level == REPEATED else 1)]
+    except PlatformError as problem:
+        return {"problem": str(problem)}
     exact = [({k: v for k, v in (r.region or {}).items() if k != "cpu_time"}, r.output) for r in runs]
     first = runs[0]
     return {
@@ -112,22 +120,26 @@ def main(names: tuple[str, ...], jobs: int, kept: Path, out: Path) -> None:
     if kept.exists():
         known = {row["key"]: row["row"] for row in map(json.loads, kept.read_text().splitlines())}
     kept.parent.mkdir(parents=True, exist_ok=True)
-    work = [(k, p, level) for k in kernels() for p in chosen for level in LEVELS]
+    targets = sorted({p.target_name for p in chosen})
+    groups = [[p for p in chosen if p.target_name == target] for target in targets]
+    work = [(k, group, level) for k in kernels() for group in groups for level in LEVELS]
     rows: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
 
-    def measured(task: tuple[Kernel, Platform, str]) -> tuple[str, dict[str, Any]]:
-        kernel, platform, level = task
+    def measured(task: tuple[Kernel, list[Platform], str]) -> tuple[str, dict[str, dict[str, Any]]]:
+        kernel, group, level = task
         sources = [source.path.read_bytes() for source in kernel.files()]
-        key = digest([*sources, repr(kernel).encode(), platform.fingerprint().encode(), level.encode()])
-        return key, known.get(key) or measure(platform, kernel, level)
+        platforms_ = [platform.fingerprint().encode() for platform in group]
+        key = digest([*sources, repr(kernel).encode(), *platforms_, level.encode()])
+        return key, known.get(key) or measure(group, kernel, level)
 
     with ThreadPoolExecutor(jobs) as pool, Progress() as progress, kept.open("a") as log:
         task = progress.add_task("programs", total=len(work))
-        for (kernel, platform, level), (key, row) in zip(work, pool.map(measured, work), strict=True):
+        for (kernel, _, level), (key, found) in zip(work, pool.map(measured, work), strict=True):
             if key not in known:
-                log.write(json.dumps({"key": key, "row": row}) + "\n")
+                log.write(json.dumps({"key": key, "row": found}) + "\n")
                 log.flush()
-            rows.setdefault(kernel.name, {}).setdefault(platform.name, {})[level] = row
+            for name, row in found.items():
+                rows.setdefault(kernel.name, {}).setdefault(name, {})[level] = row
             progress.advance(task)
     flat = [r for by_platform in rows.values() for levels in by_platform.values() for r in levels.values()]
     repeated = [r for r in flat if r.get("identical") is not None]

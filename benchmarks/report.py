@@ -61,6 +61,72 @@ def size_section(result: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+SPEEDS = {"ibex": 4.0, "cv32e40p": 2.5}
+# Mean relative error on programs that were not seen: static counts, and with one run of the baseline.
+ESTIMATES = {"cycles": 0.04, "energy": 0.04, "instructions": 0.03, "flash": 0.01}
+
+
+def platform_section(result: dict[str, Any]) -> list[str]:
+    """What platforms can be trusted with."""
+    sums, twice, fast = result["checksums"], result["run_twice"], result["fast_ibex_against_rtl"]
+    good = sums["kernels"] - len(sums["different"])
+    lines = [
+        "## Platforms",
+        "",
+        f"`{result['command']}`: {sums['kernels']} kernels at {', '.join(result['levels'])} on "
+        f"{', '.join(result['platforms'])}.",
+        "",
+        f"- The same checksum everywhere: {good} of {sums['kernels']} kernels.",
+        f"- Counts identical in two runs: {twice['identical']} of {twice['programs']} programs.",
+    ]
+    if fast["programs"]:
+        lines.append(
+            f"- Cycles of `ibex-fast` against the RTL, {fast['programs']} programs: mean error {fast['mean']:.3%}, "
+            f"worst {fast['worst']:.3%} ({fast['worst_program']})."
+        )
+    lines += ["", "| platform | million cycles per CPU second | wanted |", "|---|---|---|"]
+    for name, figure in result["million_cycles_per_cpu_second"].items():
+        wanted = SPEEDS.get(name)
+        met = "-" if wanted is None else f"{wanted:g} {'met' if figure >= wanted else 'not met'}"
+        lines.append(f"| {name} | {figure:.1f} | {met} |")
+    lines += [f"\n`{bad['kernel']}` differs: {bad['outputs']} {bad['problems']}" for bad in sums["different"]]
+    return [*lines, ""]
+
+
+def estimator_section(result: dict[str, Any]) -> list[str]:
+    """Errors of a platform's estimator on test programs."""
+    lines = [
+        f"## Estimator of {result['platform']}",
+        "",
+        f"`{result['command']}`. Test programs, whose projects were in no fit and no choice; ratios to the -O3 build.",
+        "",
+        "| setting | metric | model | mean error | wanted | median | regret of 20 | Spearman | 90 % intervals cover |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for setting, metrics in result["unseen"].items():
+        for metric, row in metrics.items():
+            lines.append(
+                f"| unseen, {setting} counts | {metric} | {row['chosen']['kind']}, {row['chosen']['model']} "
+                f"| {row['mean_error']:.2%} | {verdict(row['mean_error'], ESTIMATES[metric])} "
+                f"| {row['median_error']:.2%} | {row['regret_of_20']:.2%} | {row['spearman']:.2f} "
+                f"| {row['coverage']:.1%} |"
+            )
+    for metric, row in result.get("seen", {}).items():
+        lines.append(
+            f"| seen, builds unseen | {metric} | {row['chosen']['kind']}, {row['chosen']['model']} "
+            f"| {row['mean_error']:.2%} | {verdict(row['mean_error'], 0.02)} | {row['median_error']:.2%} "
+            f"| {row['regret_of_20']:.2%} | {row['spearman']:.2f} | - |"
+        )
+    lines += ["", "Mean error of the best model of each kind:", ""]
+    kinds = ["mean", "linear", "roofline", "refined", "statistical", "mixed"]
+    lines += ["| setting | metric | " + " | ".join(kinds) + " |", "|---|---|" + "---|" * len(kinds)]
+    for setting, metrics in result["unseen"].items():
+        for metric, row in metrics.items():
+            cells = [f"{row['kinds'][k]['mean_error']:.2%}" if k in row["kinds"] else "-" for k in kinds]
+            lines.append(f"| {setting} | {metric} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
 def main() -> None:
     """Print the page."""
     lines = [
@@ -76,6 +142,11 @@ def main() -> None:
         path = RESULTS / f"size-{target}.json"
         if path.exists():
             lines += size_section(json.loads(path.read_text()))
+    path = RESULTS / "platforms.json"
+    if path.exists():
+        lines += platform_section(json.loads(path.read_text()))
+    for path in sorted(RESULTS.glob("estimator-*.json")):
+        lines += estimator_section(json.loads(path.read_text()))
     path = RESULTS / "speed.json"
     if path.exists():
         speed = json.loads(path.read_text())

@@ -99,6 +99,7 @@ def evaluate(platform: str, path: Path | None, seconds: float, seed: int, out: P
         start = time.monotonic()
         fitted = fit_all(designs, settings)
         table = {
+            "command": f"mlcomp estimator evaluate --platform {platform} --seconds {seconds:g} --seed {seed}",
             "platform": platform,
             "seconds": time.monotonic() - start,
             "rows": {s: len(d) for s, d in designs.items()},

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlcomp.cli.output import json_option, print_json
-from mlcomp.platforms.measurement import Limits, Measurement, PlatformError
+from mlcomp.platforms.measurement import Limits, Measurement, Metric, PlatformError
 from mlcomp.platforms.platform import Platform, find_platform, platforms
 from mlcomp.platforms.program import Source, compare, find_compiler
 
@@ -65,7 +65,7 @@ def measure(
             good &= not any(r.problem for r in results)
             report[platform.name] = {
                 "title": platform.title,
-                "metrics": {m.name: {"unit": m.unit, "source": m.source} for m in platform.metrics},
+                "metrics": {m.name: m.to_json() for m in platform.metrics},
                 "results": {name: r.to_json() for name, r in zip(names, results, strict=True)},
             }
             if not as_json:
@@ -108,13 +108,28 @@ def print_platforms(as_json: bool) -> None:
     """The platforms, and which of their figures are measured and which modelled."""
     if as_json:
         return print_json(
-            {p.name: {"title": p.title, "metrics": {m.name: m.source for m in p.metrics}} for p in platforms().values()}
+            {
+                p.name: {"title": p.title, "metrics": {m.name: m.to_json() for m in p.metrics}}
+                for p in platforms().values()
+            }
         )
     table = Table("platform", "what it is", "measured", "modelled")
     for p in platforms().values():
-        by_source = [", ".join(m.name for m in p.metrics if m.source == s) for s in ("measured", "modelled")]
+        by_source = [", ".join(_named(m) for m in p.metrics if m.source == s) for s in ("measured", "modelled")]
         table.add_row(p.name, p.title, *by_source)
     return Console().print(table)
+
+
+def _named(metric: Metric) -> str:
+    return metric.name + (f" ({metric.unit}, ±{100 * metric.error:.1f} %)" if metric.error is not None else "")
+
+
+def _heading(metric: Metric) -> str:
+    if metric.source == "measured":
+        return metric.name
+    if metric.error is None:
+        return f"{metric.name} (modelled)"
+    return f"{metric.name} ({metric.unit},\nmodelled ±{100 * metric.error:.1f} %)"
 
 
 def _cell(value: float, reference: float | None, unit: str) -> str:
@@ -133,7 +148,7 @@ def table_of(platform: Platform, names: list[str], results: list[Measurement]) -
     scope = "region of interest" if has_region else "main"
     table = Table(title=f"{platform.title}: {scope}", title_justify="left")
     table.add_column("compiler", style="bold", no_wrap=True)
-    for heading in ("flash", "RAM", *(m.name + (" (modelled)" if m.source == "modelled" else "") for m in shown)):
+    for heading in ("flash", "RAM", *map(_heading, shown)):
         table.add_column(heading, justify="right", no_wrap=True)
     first = next((r for r in results if not r.problem), None)
     for name, r in zip(names, results, strict=True):

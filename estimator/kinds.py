@@ -76,7 +76,10 @@ class _Analytic(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             misfit = np.log(np.maximum(self._ratio(x, parameters), LEAST)) - y
             return np.concatenate([misfit, weight * (parameters[1:] - prior) / width])
 
-        found = least_squares(error, begin + 1e-6, bounds=(0, np.inf), loss="soft_l1", f_scale=0.03, max_nfev=60)
+        scale = np.concatenate([[1.0], width])
+        found = least_squares(
+            error, begin + 1e-6, bounds=(0, np.inf), x_scale=scale, loss="soft_l1", f_scale=0.03, max_nfev=60
+        )
         self.parameters_ = found.x
         return self
 

@@ -18,7 +18,6 @@ from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, Ran
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import HuberRegressor, Ridge
 from sklearn.model_selection import GroupKFold, KFold
-from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -82,9 +81,10 @@ def regressors(seed: int) -> dict[str, Any]:
         ),
         "extra trees, all columns": ExtraTreesRegressor(80, min_samples_leaf=5, random_state=seed),
         "support vectors": scaled(SVR(C=0.3, epsilon=0.01, gamma=0.002)),
-        "neural network": scaled(MLPRegressor((48,), alpha=1.0, early_stopping=True, max_iter=80, random_state=seed)),
+        "neural network": scaled(
+            MLPRegressor(hidden_layer_sizes=(48,), alpha=1.0, early_stopping=True, max_iter=80, random_state=seed)
+        ),
         "huber": scaled(HuberRegressor(epsilon=1.2, alpha=1.0, max_iter=300)),
-        "nearest neighbours": scaled(KNeighborsRegressor(8, weights="distance")),
     }
 
 

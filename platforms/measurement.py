@@ -20,15 +20,23 @@ class PlatformError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a measurement; `source` says whether it is counted or comes from a model."""
+    """One figure of a measurement; `source` says whether it is counted or comes from a model.
+
+    `error` is the model's mean relative error on programs it has not seen, where that is known.
+    """
 
     name: str
     unit: str
     source: str  # measured or modelled
+    error: float | None = None
 
     def __post_init__(self) -> None:
         if self.source not in ("measured", "modelled"):
             raise ValueError(f"metric '{self.name}' is neither measured nor modelled")
+
+    def to_json(self) -> dict[str, Any]:
+        """Unit, source, and the error if it is known."""
+        return {name: value for name, value in asdict(self).items() if name != "name" and value is not None}
 
 
 @dataclass(frozen=True)

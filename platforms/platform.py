@@ -6,7 +6,8 @@ To add one, subclass `Platform` and name it in `platforms()`:
 2. `prepare` makes or finds the simulator, once, in the cache folder;
 3. `link` makes a program of object files: start-up code, `roi_begin` and `roi_end`, a C library;
 4. `run` executes it within limits and returns counts, output and how it ended;
-5. `fingerprint` changes whenever the same program could be counted differently;
+5. `fingerprint` changes whenever the same program could be counted differently. Figures that a model makes of counts
+   are better made by `complete`, which `run` and every recall of a measurement call: they need no new runs;
 6. `tests/platforms/test_conformance.py` then tries it: add nothing there.
 """
 
@@ -64,6 +65,10 @@ class Platform(ABC):
     @abstractmethod
     def run(self, program: Path, limits: Limits, size: Size) -> Measurement:
         """Runs a program that `link` made."""
+
+    def complete(self, measurement: Measurement) -> Measurement:
+        """The measurement with all figures that are computed from its counts."""
+        return measurement
 
 
 @functools.cache

@@ -118,7 +118,7 @@ def measure(platform: Platform, program: Path, size: Size, limits: Limits, remem
     if known is None:
         known = platform.run(program, limits, size)
         _remember(path, known)
-    return replace(known, size=size)
+    return replace(platform.complete(known), size=size)
 
 
 def failed(problem: str) -> Measurement:

@@ -14,12 +14,13 @@ import platform as machine
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from mlcomp.platforms.measurement import Limits, Measurement, Metric, PlatformError, Size, own_size
+from mlcomp.platforms.energy.model import energy_models
+from mlcomp.platforms.measurement import Counts, Limits, Measurement, Metric, PlatformError, Size, own_size
 from mlcomp.platforms.platform import HERE, Platform, Report, digest, execute, find_program, make_once
 
 LIBC = Path("/usr/lib/picolibc/riscv64-unknown-elf/lib/rv32im/ilp32")
@@ -46,7 +47,7 @@ ACTIVITY = (
     *_measured("cycles", "multiply_waits divide_waits"),
     *_measured(
         "bits",
-        "register_toggles operand_toggles result_toggles instruction_toggles fetch_toggles data_toggles",
+        "source_toggles operand_toggles result_toggles instruction_toggles fetch_toggles data_toggles",
     ),
 )
 INSTRUCTION_MIX = (
@@ -143,13 +144,16 @@ def package_version(package: str) -> bytes:
 
 
 class RiscvPlatform(Platform):
-    """What the RISC-V platforms share: start-up code, linking, and simulators with one command line."""
+    """What the RISC-V platforms share: start-up code, linking, simulators with one command line, energy."""
 
     target_name = "riscv32"
-    metrics = COUNTED
 
-    def __init__(self, name: str, title: str) -> None:
+    def __init__(self, name: str, title: str, metrics: tuple[Metric, ...]) -> None:
         self.name, self.title = name, title
+        self.energy_model = energy_models().get(name)
+        if self.energy_model:
+            metrics = (*metrics, Metric("energy", "nJ", "modelled", self.energy_model.error["left_out_mean"]))
+        self.metrics = metrics
 
     def simulator(self, report: Report = lambda _: None) -> Path:
         """The simulator's executable, built if it is not there."""
@@ -191,7 +195,7 @@ class RiscvPlatform(Platform):
     def run(self, program: Path, limits: Limits, size: Size) -> Measurement:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as scratch:
             image, out = Path(scratch, "image"), Path(scratch, "report")
-            image.write_bytes(_image(program))
+            image.write_bytes(memory_image(program))
             command = [str(self.simulator()), str(image), str(out), str(limits.cycles), str(limits.output)]
             done = subprocess.run(command, capture_output=True, check=False)
             if done.returncode:
@@ -201,10 +205,22 @@ class RiscvPlatform(Platform):
             line, _, output = out.read_bytes().partition(b"\n")
         report = json.loads(line)
         region = report.get("region")
-        return Measurement(_problem(report, limits), report["code"], output, report["main"], region, size)
+        return self.complete(
+            Measurement(_problem(report, limits), report["code"], output, report["main"], region, size)
+        )
+
+    def complete(self, measurement: Measurement) -> Measurement:
+        return replace(
+            measurement,
+            main=self._with_energy(measurement.main),
+            region=None if measurement.region is None else self._with_energy(measurement.region),
+        )
+
+    def _with_energy(self, counts: Counts) -> Counts:
+        return {**counts, "energy": self.energy_model.energy(counts)} if self.energy_model and counts else counts
 
 
-def _image(program: Path) -> bytes:
+def memory_image(program: Path) -> bytes:
     """The bytes of a program's loaded segment, from `IMAGE_BASE` on."""
     with program.open("rb") as file:
         image = bytearray()
@@ -236,9 +252,8 @@ class Rtl(RiscvPlatform):
     """A core's RTL, translated by Verilator and run cycle by cycle."""
 
     def __init__(self, core: Core) -> None:
-        super().__init__(core.name, core.title)
+        super().__init__(core.name, core.title, (*COUNTED, *ACTIVITY) if core.activity else COUNTED)
         self.core = core
-        self.metrics = (*COUNTED, *ACTIVITY) if core.activity else COUNTED
 
     @functools.cache  # noqa: B019
     def simulator(self, report: Report = lambda _: None) -> Path:
@@ -289,14 +304,9 @@ class Rtl(RiscvPlatform):
 class FastIbex(RiscvPlatform):
     """Ibex's instruction set with its latencies: the same counts as the RTL but for a small error, much faster."""
 
-    metrics = (
-        Metric("cycles", "cycles", "modelled"),
-        *EXECUTED,
-        *INSTRUCTION_MIX,
-    )
-
     def __init__(self) -> None:
-        super().__init__("ibex-fast", "Ibex, instruction set with a latency model")
+        metrics = (Metric("cycles", "cycles", "modelled"), *EXECUTED, *INSTRUCTION_MIX)
+        super().__init__("ibex-fast", "Ibex, instruction set with a latency model", metrics)
 
     @functools.cache  # noqa: B019
     def simulator(self, report: Report = lambda _: None) -> Path:

@@ -13,13 +13,11 @@
 #include <memory>
 
 static const char *const Names[] = {
-    "cycles",          "instructions",   "loads",
-    "stores",          "branches",       "branches_taken",
-    "jumps",           "fetches",
+    "cycles",         "instructions",        "loads",          "stores",
+    "branches",       "branches_taken",      "jumps",          "fetches",
 #ifdef ACTIVITY
-    "multiply_waits",  "divide_waits",   "register_toggles",
-    "operand_toggles", "result_toggles", "instruction_toggles",
-    "fetch_toggles",   "data_toggles",
+    "multiply_waits", "divide_waits",        "source_toggles", "operand_toggles",
+    "result_toggles", "instruction_toggles", "fetch_toggles",  "data_toggles",
 #endif
 };
 

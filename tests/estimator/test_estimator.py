@@ -1,0 +1,251 @@
+"""The Performance Estimator on a made-up platform whose costs are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.base import clone
+
+from mlcomp.cli.estimator import estimator as command
+from mlcomp.estimator import store
+from mlcomp.estimator.design import COUNTS, DataError, Design, design
+from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_seen, fit, save
+from mlcomp.estimator.intervals import Range, calibrate
+from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
+from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
+from mlcomp.estimator.onnx_export import export
+from mlcomp.estimator.selection import candidates, regressors, unseen_builds, unseen_programs
+from mlcomp.passes_features.session import feature_names, machine_kinds
+
+KINDS, FEATURES = machine_kinds(), feature_names()
+COSTS = {"instructions": 1.0, "loads": 1.2, "branches_taken": 2.1, "divisions": 34.0, "outside_calls": 90.0}
+PROGRAMS, BUILDS = 16, 8
+
+
+def made_up_rows(programs: int = PROGRAMS, seed: int = 0, noise: float = 0.004) -> list[dict[str, Any]]:
+    """Rows of programs whose cycles are the sum of `COSTS`."""
+    random = np.random.default_rng(seed)
+    weights = np.array([COSTS.get(kind, 0.0) for kind in KINDS])
+    rows = []
+    for p in range(programs):
+        mix = np.zeros(len(KINDS))
+        for kind, low, high in (
+            ("instructions", 1e5, 1e6),
+            ("loads", 1e4, 2e5),
+            ("stores", 1e4, 1e5),
+            ("branches_taken", 1e4, 1e5),
+            ("divisions", 0, 2000),
+            ("outside_calls", 0, 500),
+        ):
+            mix[KINDS.index(kind)] = random.uniform(low, high)
+        mix[KINDS.index("bytes")] = 3 * mix[0]
+        code = random.uniform(50, 500, len(KINDS))
+        features = random.uniform(0, 100, len(FEATURES))
+        for build in range(BUILDS):
+            executed = mix * random.uniform(0.8, 1.3, len(KINDS)) if build else mix
+            size = int(1000 + 50 * build * random.uniform(0.5, 1.5))
+            rows.append(
+                {
+                    "platform": "made-up",
+                    "program": f"p{p:02}",
+                    "project": f"p{p:02}",
+                    "split": ("train", "train", "validation", "test")[p % 4],
+                    "build": build,
+                    "level": "O3",
+                    "problem": "",
+                    "contents": f"{p} {build}",
+                    "text": size,
+                    "rodata": 100,
+                    "data": 10,
+                    "object_text": size + 40,
+                    "object_rodata": 100,
+                    "object_data": 10,
+                    "cycles": float(executed @ weights * np.exp(random.normal(0, noise)) + 5000),
+                    "instructions": float(executed[0] + 2000),
+                    "energy": None,
+                    "features": features * random.uniform(0.9, 1.1, len(FEATURES)),
+                    "executed": executed * random.uniform(0.99, 1.01, len(KINDS)),
+                    "executed_profiled": executed,
+                    "code": code * random.uniform(0.9, 1.1, len(KINDS)),
+                }
+            )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return made_up_rows()
+
+
+@pytest.fixture(scope="module")
+def designs(rows: list[dict[str, Any]]) -> dict[str, Design]:
+    return {setting: design(rows, setting, KINDS, FEATURES) for setting in COUNTS}
+
+
+def test_a_design_relates_rows_to_their_baseline(rows: list[dict[str, Any]], designs: dict[str, Design]) -> None:
+    data = designs["profiled"]
+    assert len(data) == PROGRAMS * (BUILDS - 1) and set(data.targets) == {"cycles", "instructions", "flash"}
+    row, base = rows[5], rows[0]
+    place = int(np.flatnonzero((data.programs == "p00") & (data.builds == 5))[0])
+    assert data.targets["cycles"][place] == pytest.approx(np.log(row["cycles"] / base["cycles"]))
+    work = data.x[place, data.columns.index("work:loads")]
+    assert work == pytest.approx(row["executed_profiled"][KINDS.index("loads")] / base["executed_profiled"][0])
+    anchor = data.x[place, data.columns.index("anchor:cycles")]
+    assert anchor == pytest.approx(base["cycles"] / base["executed_profiled"][0])
+
+
+def test_what_cannot_be_fitted_on_is_refused(rows: list[dict[str, Any]]) -> None:
+    with pytest.raises(DataError, match="no programs with a baseline"):
+        design([r for r in rows if r["build"]], "static", KINDS, FEATURES)
+    with pytest.raises(DataError, match="5 features where"):
+        design([{**r, "features": [1.0] * 5} for r in rows], "static", KINDS, FEATURES)
+    broken = [{**r, "executed": r["executed"] * np.nan} for r in rows]
+    with pytest.raises(DataError, match="no numbers"):
+        design(broken, "static", KINDS, FEATURES)
+
+
+def refined(data: Design, metric: str = "cycles", **options: Any) -> Refined:
+    anchor = data.indices(f"anchor:{metric}")
+    prior = [{"instructions": 1.0, "divisions": 25.0, "outside_calls": 60.0}.get(k, 0.5) for k in KINDS]
+    return Refined(
+        data.indices("work:"), data.indices("base:"), prior, anchor[0] if anchor else None, stiffness=1e-5, **options
+    )
+
+
+def test_the_refined_model_finds_the_costs(designs: dict[str, Design]) -> None:
+    data = designs["profiled"]
+    model = refined(data).fit(data.x, data.targets["cycles"])
+    found = dict(zip(KINDS, model.parameters_[1:], strict=True))
+    for kind in ("loads", "branches_taken", "divisions"):
+        assert found[kind] / found["instructions"] == pytest.approx(COSTS[kind], rel=0.15), kind
+    assert relative_errors(model.predict(data.x), data.targets["cycles"]).mean() < 0.006
+
+
+def models(data: Design) -> dict[str, Any]:
+    work = [data.columns.index(f"work:{k}") for k in ("instructions", "loads", "stores", "bytes")]
+    base = [data.columns.index(f"base:{k}") for k in ("instructions", "loads", "stores", "bytes")]
+    trees = regressors(0)["extra trees, 1/3 of columns"]
+    return {
+        "roofline": Roofline(work, base, (1.0, 1.0, 0.25)),
+        "refined": refined(data),
+        "proportional": Proportional(data.columns.index("flash:")),
+        "mixed": Mixed(refined(data), trees),
+        **{c.name: c.model for c in candidates(data, "cycles", "ibex", 0) if c.kind in ("mean", "statistical")},
+    }
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_every_model_predicts_the_same_as_onnx(designs: dict[str, Design], tmp_path: Path) -> None:
+    from mlcomp.policies.inference import open_model
+
+    data = designs["profiled"]
+    x = data.x.astype(np.float32)
+    for name, model in models(data).items():
+        model.fit(data.x, data.targets["cycles"])
+        path = tmp_path / "model.onnx"
+        path.write_bytes(export(model, x.shape[1]).SerializeToString())
+        found = open_model(path).run(None, {"x": x})[0].ravel()
+        difference = np.abs(found - model.predict(x.astype(np.float64)))
+        assert np.quantile(difference, 0.95) < 1e-4, (name, difference.max())
+
+
+def test_folds_leave_out_projects_or_builds(designs: dict[str, Design]) -> None:
+    data = designs["static"]
+    for train, test in unseen_programs(data, 0):
+        assert not set(data.projects[train]) & set(data.projects[test])
+    for train, test in unseen_builds(data, 0):
+        assert not set(data.builds[train]) & set(data.builds[test])
+        assert set(data.programs[train]) == set(data.programs[test])
+
+
+def test_intervals_cover_what_they_promise() -> None:
+    random = np.random.default_rng(3)
+    x = random.uniform(0, 1, (3000, 4))
+    groups = np.repeat(np.arange(100), 30)
+    spread = 0.01 + 0.1 * x[:, 0]  # some rows are harder
+    y = random.normal(0, 1, 3000) * spread
+    intervals = calibrate(x[:2000], np.zeros(2000), y[:2000], groups[:2000], 0.9, 0)
+    inside = np.zeros(1000, bool)
+    half = intervals.half_widths(x[2000:], np.zeros(1000), inside)
+    assert 0.86 < float((np.abs(y[2000:]) <= half).mean()) < 0.94
+    assert half[x[2000:, 0] > 0.8].mean() > 3 * half[x[2000:, 0] < 0.1].mean()
+    assert intervals.half_widths(x[:5], np.zeros(5), ~inside[:5]) == pytest.approx(
+        2 * intervals.half_widths(x[:5], np.zeros(5), inside[:5])
+    )
+
+
+def test_rows_outside_the_fitted_range_are_flagged() -> None:
+    x = np.random.default_rng(0).uniform(0, 1, (100, 20))
+    fitted = Range.of(x)
+    strange = x[:3].copy()
+    strange[1] *= 5
+    assert fitted.outside(strange).tolist() == [False, True, False]
+
+
+def test_metrics_of_known_predictions() -> None:
+    measured = np.log(np.array([1.0, 0.9, 0.8, 1.1]))
+    programs = np.array(["a"] * 4)
+    assert mean_spearman(measured, measured, programs) == pytest.approx(1)
+    assert mean_spearman(-measured, measured, programs) == pytest.approx(-1)
+    assert mean_regret(measured, measured, programs) == 0
+    assert mean_regret(-measured, measured, programs) > 0.2
+    assert relative_errors(np.log([1.1]), np.log([1.0])) == pytest.approx(0.1)
+
+
+def test_fit_save_load_predict(designs: dict[str, Design], tmp_path: Path) -> None:
+    settings = Settings("made-up", seconds=0, seed=1)
+    fitted = fit(designs, settings)
+    table = evaluate(fitted, designs)
+    assert table["profiled"]["cycles"]["mean_error"] < 0.02
+    assert table["static"]["flash"]["mean_error"] < 0.02
+    assert table["profiled"]["cycles"]["kinds"]["mean"]["mean_error"] > table["profiled"]["cycles"]["mean_error"]
+    save(fitted, designs, settings, tmp_path / "made-up")
+    loaded = Estimator(tmp_path / "made-up")
+    for one in fitted:
+        data = designs[one.setting]
+        predicted, half, outside = loaded.predict(one.setting, one.metric, data.columns, data.x)
+        mine = one.predict(data.x)
+        assert np.quantile(np.abs(predicted - mine[0]), 0.99) < 1e-3
+        assert np.quantile(np.abs(half - mine[1]), 0.95) < 1e-2
+        assert (outside == mine[2]).all()
+    data = designs["static"]
+    with pytest.raises(DataError, match="lacks 'work:instructions'"):
+        loaded.predict("static", "cycles", data.columns[1:], data.x[:, 1:])
+    with pytest.raises(DataError, match="no numbers"):
+        loaded.predict("static", "cycles", data.columns, data.x * np.nan)
+    with pytest.raises(DataError, match="no model of energy"):
+        loaded.predict("static", "energy", data.columns, data.x)
+    (tmp_path / "made-up" / "estimator.json").write_text("{")
+    with pytest.raises(DataError, match="is no estimator"):
+        Estimator(tmp_path / "made-up")
+
+
+def test_known_programs_are_predicted_from_their_other_builds(designs: dict[str, Design]) -> None:
+    table = evaluate_seen(designs, Settings("made-up", seconds=0))
+    assert table["cycles"]["mean_error"] < 0.01 and table["cycles"]["programs"] == PROGRAMS // 4
+
+
+def test_the_same_data_and_seed_give_the_same_bytes(designs: dict[str, Design]) -> None:
+    data = designs["profiled"]
+    model = Mixed(refined(data), regressors(5)["gradient boosting, depth 3"])
+    first, second = (
+        export(clone(model).fit(data.x, data.targets["cycles"]), data.x.shape[1]).SerializeToString() for _ in range(2)
+    )
+    assert first == second
+
+
+def test_the_command_fits_and_refuses_other_platforms(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    common = {"sequence": [], "options": [], "output": "", "bss": 0, "counts": [], "cpu_time": None}
+    store.write_part(tmp_path / "store", "all", [{**row, **common} for row in rows])
+    words = ["fit", "--store", str(tmp_path / "store"), "--seconds", "0", "--json", "--platform"]
+    result = CliRunner().invoke(command, [*words, "made-up", "--out", str(tmp_path / "fitted")])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["unseen"]["profiled"]["cycles"]["mean_error"] < 0.02
+    assert Estimator(tmp_path / "fitted").manifest["platform"] == "made-up"
+    result = CliRunner().invoke(command, [*words, "elsewhere"])
+    assert result.exit_code == 1 and "no rows of platform 'elsewhere'" in result.output
