@@ -127,7 +127,8 @@ def main(names: tuple[str, ...], jobs: int, kept: Path, out: Path) -> None:
 
     def measured(task: tuple[Kernel, list[Platform], str]) -> tuple[str, dict[str, dict[str, Any]]]:
         kernel, group, level = task
-        sources = [source.path.read_bytes() for source in kernel.files()]
+        headers = sorted(kernel.folder.rglob("*.h"))
+        sources = [path.read_bytes() for path in (*headers, *(source.path for source in kernel.files()))]
         platforms_ = [platform.fingerprint().encode() for platform in group]
         key = digest([*sources, repr(kernel).encode(), *platforms_, level.encode()])
         return key, known.get(key) or measure(group, kernel, level)

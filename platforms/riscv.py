@@ -12,6 +12,7 @@ import json
 import os
 import platform as machine
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -291,6 +292,8 @@ class Rtl(RiscvPlatform):
                 environment = {**os.environ, "VERILATOR_ROOT": str(verilator)}
                 execute(command, f"{core.name}: verilator", env=environment)
                 make_command = ["make", "-C", scratch, "-f", f"V{core.system}.mk", f"-j{os.cpu_count()}"]
+                # In place of those of the machine that the package was made on.
+                make_command += [f"PYTHON3={sys.executable}", "CXX=g++", "LINK=g++"]
                 execute(
                     [*make_command, "OPT_FAST=-O3", "OPT_SLOW=-O1", "VM_PARALLEL_BUILDS=0"],
                     f"{core.name}: make",
