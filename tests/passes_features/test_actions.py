@@ -89,3 +89,19 @@ def test_a_table_with_an_action_twice_is_refused() -> None:
     text = '[[group]]\ntitle="t"\nkind="pass"\nplace="pass"\ntargets=[]\n[group.actions]\n"globaldce"="x."\n'
     with pytest.raises(actions.ActionTableError, match="twice"):
         actions.parse(text + text + '[[ban]]\npass="p"\nreason="r"\n')
+
+
+def test_limiting_evictions_runs_out_of_registers(tmp_path: Path) -> None:
+    """Why -regalloc-eviction-max-interference-cutoff is banned: an error where clang makes code."""
+    values = range(40)
+    loads = "".join(f"  unsigned v{i} = p[{i}];\n" for i in values)
+    rounds = "".join(f"    v{i} = (v{i} << 7 | v{i} >> 25) + v{(i * 7 + 3) % 40};\n" for i in values)
+    stores = "".join(f"  p[{i}] = v{i};\n" for i in values)
+    source = tmp_path / "many.c"
+    source.write_text(f"void f(unsigned *p, int n) {{\n{loads}  while (n--) {{\n{rounds}  }}\n{stores}}}\n")
+    option = "-regalloc-eviction-max-interference-cutoff=1"
+    assert actions.refusal(option)
+    command = ["clang-19", *targets()["riscv32"].compile_flags, "-O2", "-c", str(source), "-o", str(tmp_path / "o")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    failed = subprocess.run([*command, "-mllvm", option], capture_output=True, check=False, text=True)
+    assert failed.returncode and "ran out of registers" in failed.stderr
