@@ -1,11 +1,15 @@
 #include "CrashPath.h"
 #include "Guard.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -99,6 +103,39 @@ void installCrashPath(bool Strict) {
 void takeFatalErrors() {
   llvm::remove_fatal_error_handler();
   llvm::install_fatal_error_handler(onFatalError);
+}
+
+namespace {
+
+/// Clang's handler, but for errors.
+class DoubtfulHandler : public llvm::DiagnosticHandler {
+public:
+  explicit DoubtfulHandler(std::unique_ptr<llvm::DiagnosticHandler> Own) : Own(std::move(Own)) {}
+
+  bool handleDiagnostics(const llvm::DiagnosticInfo &Info) override {
+    if (Info.getSeverity() == llvm::DS_Error)
+      takeCrashPath("error with the policy's choice, which was not measured");
+    return Own && Own->handleDiagnostics(Info);
+  }
+  bool isAnalysisRemarkEnabled(llvm::StringRef Pass) const override {
+    return Own && Own->isAnalysisRemarkEnabled(Pass);
+  }
+  bool isMissedOptRemarkEnabled(llvm::StringRef Pass) const override {
+    return Own && Own->isMissedOptRemarkEnabled(Pass);
+  }
+  bool isPassedOptRemarkEnabled(llvm::StringRef Pass) const override {
+    return Own && Own->isPassedOptRemarkEnabled(Pass);
+  }
+  bool isAnyRemarkEnabled() const override { return Own && Own->isAnyRemarkEnabled(); }
+
+private:
+  std::unique_ptr<llvm::DiagnosticHandler> Own;
+};
+
+} // namespace
+
+void doubtErrors(llvm::LLVMContext &Context) {
+  Context.setDiagnosticHandler(std::make_unique<DoubtfulHandler>(Context.getDiagnosticHandler()));
 }
 
 void compileAgain(const std::string &Why) { takeCrashPath(Why.c_str()); }

@@ -11,6 +11,10 @@
 
 #include <string>
 
+namespace llvm {
+class LLVMContext;
+}
+
 namespace mlcomp {
 
 /// The environment variable that switches the plugin off.
@@ -23,6 +27,10 @@ void installCrashPath(bool Strict);
 
 /// The part of it that is LLVM's; to be done again where LLVM has forgotten.
 void takeFatalErrors();
+
+/// From here on an error that the compiler reports takes the crash path: with a
+/// choice that was not measured it may be the choice's own.
+void doubtErrors(llvm::LLVMContext &Context);
 
 /// Takes the crash path by choice, because of \p Why.
 [[noreturn]] void compileAgain(const std::string &Why);

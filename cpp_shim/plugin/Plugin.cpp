@@ -200,6 +200,7 @@ Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &
   T.What.Sequence = Best ? P.Sequences[Best].Steps : Actions{baselineText()};
   T.SequenceScore = (*Scores)[Best];
   restartClock(ParentLimit);
+  doubtErrors(M.getContext());
   if (Error E = applyChoice(M, Ctx, T.What))
     return E;
   if (Best == 0) {
@@ -227,6 +228,7 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
       if (Error E = checkAction(Text, PB))
         return E;
     restartClock(ParentLimit);
+    doubtErrors(M.getContext());
     return applyChoice(M, Ctx, {Actions(Texts.begin(), Texts.end()), {}});
   }
   if (PolicyFolder.empty())
