@@ -93,6 +93,30 @@ def platform_section(result: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def energy_section(result: dict[str, Any]) -> list[str]:
+    """How good the models of energy are."""
+    checked = result["check"]
+    lines = [
+        "## Energy of Ibex",
+        "",
+        f"`{result['command']}`: gate level with {result['netlist']['cells']:,} cells, calibrated on",
+        f"{result['programs']['train']['programs']} programs of train projects; the core takes "
+        f"{result['core_pJ_per_cycle']['mean']:.0f} pJ a cycle on average. Toggles of "
+        f"{sum(c['nets_that_differ'] == 0 for c in checked)} of {len(checked)} programs are equal, net by net,",
+        "to those of an independent simulator.",
+        "",
+        "| model | mean error, program left out | worst | mean error, test programs | worst |",
+        "|---|---|---|---|---|",
+    ]
+    models = {name: model["error"] for name, model in result["models"].items()}
+    for name, error in (models | {f"for comparison: {n}": e for n, e in result["baselines"].items()}).items():
+        lines.append(
+            f"| {name} | {error['left_out_mean']:.2%} | {error['left_out_max']:.2%} | {error['test_mean']:.2%} "
+            f"| {error['test_max']:.2%} |"
+        )
+    return [*lines, ""]
+
+
 def estimator_section(result: dict[str, Any]) -> list[str]:
     """Errors of a platform's estimator on test programs."""
     lines = [
@@ -145,6 +169,9 @@ def main() -> None:
     path = RESULTS / "platforms.json"
     if path.exists():
         lines += platform_section(json.loads(path.read_text()))
+    path = RESULTS / "energy.json"
+    if path.exists():
+        lines += energy_section(json.loads(path.read_text()))
     for path in sorted(RESULTS.glob("estimator-*.json")):
         lines += estimator_section(json.loads(path.read_text()))
     path = RESULTS / "speed.json"

@@ -8,7 +8,11 @@ from pathlib import Path
 import click
 
 from mlcomp.passes_features.native import NativeError
+from mlcomp.platforms.measurement import PlatformError
+from mlcomp.platforms.platform import find_platform
 from mlcomp.platforms.targets import targets
+from mlcomp.training import judged
+from mlcomp.training.candidates import OBJECTIVES
 from mlcomp.training.corpus import CorpusError
 from mlcomp.training.train import Settings
 from mlcomp.training.train import train as run_training
@@ -16,37 +20,54 @@ from mlcomp.training.train import train as run_training
 
 @click.command()
 @click.option("--target", required=True, type=click.Choice(sorted(targets())), help="What code is generated for.")
-@click.option("--objective", type=click.Choice(["size"]), default="size", show_default=True)
+@click.option("--objective", type=click.Choice(list(OBJECTIVES)), default="size", show_default=True)
+@click.option("--platform", help="Where programs run, for objectives other than size; ibex-fast for riscv32.")
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder; build/runs/TARGET-OBJECTIVE unless given.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", "-j", default=2, show_default=True, help="Worker processes.")
-@click.option("--search-modules", default=Settings.search_modules, show_default=True, help="Modules searched on.")
 @click.option("--coreset", default=Settings.coreset, show_default=True, help="Sequences to find.")
+@click.option("--search-modules", default=Settings.search_modules, show_default=True, help="For size: searched on.")
+@click.option("--profile-modules", default=Settings.profile_modules, show_default=True, help="For size: fitted on.")
 @click.option(
-    "--profile-modules", default=Settings.profile_modules, show_default=True, help="Modules to fit models on."
+    "--search-programs", default=judged.Settings.search_programs, show_default=True, help="For others: searched on."
 )
 def train(
     target: str,
     objective: str,
+    platform: str | None,
     run: Path | None,
     seed: int,
     jobs: int,
-    search_modules: int,
     coreset: int,
+    search_modules: int,
     profile_modules: int,
+    search_programs: int,
 ) -> None:
-    """Search sequences, profile the corpus and fit the models of a policy; an interrupted run goes on."""
+    """Search sequences, profile code and fit the models of a policy; an interrupted run goes on.
+
+    For size, modules of the corpus are compiled; for other objectives, the kernels are run on a platform.
+    """
     folder = run or Path("build", "runs", f"{target}-{objective}")
-    settings = Settings(
-        target, objective, seed, search_modules=search_modules, coreset=coreset, profile_modules=profile_modules
-    )
     start = time.monotonic()
 
     def report(message: str) -> None:
         click.echo(f"[{time.monotonic() - start:7.1f} s] {message}", err=True)
 
     try:
-        run_training(settings, folder, jobs, report)
-    except (CorpusError, NativeError, OSError) as problem:
+        if objective == "size":
+            settings = Settings(
+                target, seed=seed, search_modules=search_modules, coreset=coreset, profile_modules=profile_modules
+            )
+            run_training(settings, folder, jobs, report)
+        else:
+            where = platform or ("ibex-fast" if target == "riscv32" else "")
+            if not where:
+                raise click.UsageError(f"give a --platform of {target} to run programs on")
+            if find_platform(where).target_name != target:
+                raise click.UsageError(f"platform '{where}' does not run code for {target}")
+            judged.train(
+                judged.Settings(target, objective, where, seed, search_programs, coreset), folder, jobs, report
+            )
+    except (CorpusError, NativeError, PlatformError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem
     click.echo(f"run {folder} is complete; ship it with: mlcomp-export {folder} -o policies/{target}-{objective}")

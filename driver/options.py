@@ -253,7 +253,7 @@ OBJECTIVES: dict[str, str] = {
     "ml-time": "time",
     "ml-energy": "energy",
 }
-LEVELS: dict[str, str] = {"balanced": "-O2", "size": "-Oz", "time": "-O3", "energy": "-O2"}
+LEVELS: dict[str, str] = {"balanced": "-O3", "size": "-Oz", "time": "-O3", "energy": "-O3"}
 
 # Inputs that go through the optimiser, by file extension and by the name that -x gives.
 CODE_EXTENSIONS = frozenset(

@@ -25,6 +25,7 @@ class Action:
     place: str
     adaptor: str  # module, cgscc, function, loop, loop-mssa; empty for attributes and options
     targets: tuple[str, ...]  # empty: all
+    objectives: tuple[str, ...]  # empty: all
     why: str
 
 
@@ -50,8 +51,9 @@ def parse(text: str) -> tuple[tuple[Action, ...], tuple[Ban, ...]]:
         if group["kind"] not in KINDS or group["place"] not in PLACES:
             raise ActionTableError(f"group '{group['title']}' has an unknown kind or place")
         for action, why in group["actions"].items():
+            targets, objectives = tuple(group["targets"]), tuple(group.get("objectives", ()))
             actions.append(
-                Action(action, group["kind"], group["place"], group.get("adaptor", ""), tuple(group["targets"]), why)
+                Action(action, group["kind"], group["place"], group.get("adaptor", ""), targets, objectives, why)
             )
     seen: set[str] = set()
     for a in actions:

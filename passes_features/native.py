@@ -57,7 +57,7 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         _i,
         [_p, _s, ctypes.POINTER(_s), _u, _u, _size, _p, _error],
     ),
-    "mlcomp_session_compile": (_p, [_p, _s, _s, _u, ctypes.POINTER(ctypes.c_size_t), _error, _p, _error]),
+    "mlcomp_session_compile": (_i, [_p, _s, ctypes.POINTER(_s), _u, _u, _p, _p, _p, _p, _error]),
     "mlcomp_machine_kind": (_s, [_u]),
     "mlcomp_session_insert_probes": (None, [_p]),
     "mlcomp_session_insert_counters": (_p, [_p, _u]),

@@ -268,20 +268,36 @@ class Session:
         An empty sequence is clang's own pipeline. Raises `NativeError` if compiling crashes or takes longer than
         `cpu_milliseconds` (0: a limit by the module's size).
         """
-        error, functions, size = ErrorSlot(), ctypes.c_void_p(), ctypes.c_size_t()
-        features = np.empty(library().mlcomp_feature_count(), np.float32)
-        code = library().mlcomp_session_compile(
+        (made,) = self.compile_all(sequence, [options], cpu_milliseconds)
+        if made is None:
+            raise NativeError("compiling failed")
+        return made
+
+    def compile_all(
+        self, sequence: Sequence[str], option_sets: Sequence[Sequence[str]], cpu_milliseconds: int = 0
+    ) -> list[Compiled | None]:
+        """The same for a sequence with each of several sets of options, in one child; None where compiling fails."""
+        error, count, width = ErrorSlot(), len(option_sets), library().mlcomp_feature_count()
+        sets = (ctypes.c_char_p * count)(*["\n".join(s).encode() for s in option_sets])
+        objects, functions = (ctypes.c_void_p * count)(), (ctypes.c_void_p * count)()
+        sizes, features = (ctypes.c_size_t * count)(), np.empty((count, width), np.float32)
+        failed = library().mlcomp_session_compile(
             self._handle,
             "\n".join(sequence).encode(),
-            "\n".join(options).encode(),
+            sets,
+            count,
             cpu_milliseconds,
-            ctypes.byref(size),
-            ctypes.byref(functions),
+            objects,
+            sizes,
+            functions,
             features.ctypes.data,
             error.ref,
         )
-        error.raise_if(not code)
-        return Compiled(take_string(code, size.value), take_string(functions.value).decode(), features)
+        error.raise_if(failed)
+        return [
+            Compiled(take_string(code, size), take_string(lines).decode(), row) if code else None
+            for code, size, lines, row in zip(objects, sizes, functions, features, strict=True)
+        ]
 
     def insert_probes(self) -> None:
         """Marks the blocks, so that `machine_counts` can relate what candidates execute. Adds no code."""

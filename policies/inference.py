@@ -55,10 +55,8 @@ class RankedPolicy:
             if missing:
                 raise PolicyError(f"policy '{folder.name}' names feature '{missing[0]}', which this build lacks")
             self._columns = [features.index(name) for name in manifest["features"]]
-            self._models = {
-                "sequence": open_model(folder / manifest["sequence_model"]),
-                "options": open_model(folder / manifest["option_model"]),
-            }
+            files = {"sequence": manifest["sequence_model"], "options": manifest["option_model"]}
+            self._models = {name: open_model(folder / file) for name, file in files.items() if file}
         except OSError as problem:
             raise PolicyError(f"cannot read policy '{folder}': {problem.strerror}") from problem
         except (ValueError, KeyError, TypeError) as problem:
@@ -75,7 +73,10 @@ class RankedPolicy:
         return self._score("sequence", features)
 
     def score_option_sets(self, features: Floats) -> Floats:
-        """Predicted ln(size / baseline) of every option set, from the features of the baseline's code."""
+        """Predicted ln(size / baseline) of every option set, from the features of the baseline's code; 0 if none
+        ranks them."""
+        if "options" not in self._models:
+            return np.zeros(len(self.option_sets), np.float32)
         return self._score("options", features)
 
     def choose_sequence(self, features: Floats) -> int:

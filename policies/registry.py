@@ -74,7 +74,15 @@ class Policy:
     @property
     def models(self) -> list[str]:
         """File names of the models."""
-        return [self.manifest["sequence_model"], self.manifest["option_model"]]
+        return model_files(self.manifest)
+
+
+def model_files(manifest: dict[str, Any]) -> list[str]:
+    """File names of all models that a manifest names: those that rank, and those of the judge."""
+    files = [manifest["sequence_model"], manifest["option_model"]]
+    for metric in manifest.get("judge", {}).get("metrics", []):
+        files += [metric.get("model", ""), metric.get("difficulty", "")]
+    return [file for file in files if file]
 
 
 def shipped_folder() -> Path:
@@ -141,10 +149,10 @@ def manifest_problems(manifest: object) -> list[str]:
     if len(manifest["efforts"]) != 4:
         problems.append("'efforts' must have four entries, for efforts 0 to 3")
     files = manifest["files"]
-    for name in (*files, manifest["sequence_model"], manifest["option_model"]):
+    for name in (*files, *model_files(manifest)):
         if "/" in name or "\\" in name or name in ("", ".", ".."):
             problems.append(f"file name '{name}' leaves the policy's folder")
-    for name in (manifest["sequence_model"], manifest["option_model"]):
+    for name in model_files(manifest):
         if name not in files:
             problems.append(f"'files' has no checksum of {name}")
     return problems

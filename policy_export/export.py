@@ -28,11 +28,12 @@ from mlcomp.policies.archive import pack
 Floats = npt.NDArray[np.float32]
 
 FORMAT = 1
-MODELS = ("sequence", "options")
+MOST_DIFFERENT = 1e-3  # of a score, between engines
 PARITY_ROWS = 64  # recorded in the policy; the proof itself uses all inputs of the run
 
 # What is measured at each effort: the baseline's code with so many option sets, then so many sequences, each with so
 # many candidates; then single edits of the best, so many rounds over. Effort 1 is the run's own.
+JUDGED_SEQUENCES = (0, 1, 4, 99)  # by effort, of policies with a judge
 EFFORTS: list[dict[str, Any]] = [
     {"sequences": 0, "option_sets": [1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
     {"sequences": 1, "option_sets": [1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
@@ -85,7 +86,10 @@ def prove_parity(model: Path, inputs: Floats) -> tuple[Parity, Floats]:
         theirs = np.stack([reference.run(row) for row in inputs])
     if not np.array_equal(ours.argsort(1, kind="stable"), theirs.argsort(1, kind="stable")):
         raise ExportError(f"{model.name}: the native evaluator and ONNX Runtime rank alternatives differently")
-    return Parity(len(inputs), float(np.abs(ours - theirs).max())), theirs
+    difference = float(np.abs(ours - theirs).max())
+    if difference > MOST_DIFFERENT:
+        raise ExportError(f"{model.name}: the native evaluator and ONNX Runtime differ by {difference:.2g}")
+    return Parity(len(inputs), difference), theirs
 
 
 def _alternatives(lists: Sequence[Sequence[str]], prefix: str, first: str) -> list[dict[str, Any]]:
@@ -113,7 +117,7 @@ def export(run: Path, out: Path, name: str | None = None) -> dict[str, Parity]:
         inputs = np.load(run / "parity.npz")
         parities: dict[str, Parity] = {}
         recorded: dict[str, Any] = {}
-        for model in MODELS:
+        for model in inputs.files:
             file = folder / f"{model}.onnx"
             shutil.copyfile(run / file.name, file)
             rows = np.ascontiguousarray(inputs[model], np.float32)
@@ -133,7 +137,7 @@ def export(run: Path, out: Path, name: str | None = None) -> dict[str, Parity]:
             "baseline": content["sequences"][0][0],
             "max_instructions": MAX_INSTRUCTIONS,
             "sequence_margin": content["models"]["sequence"]["margin"],
-            "option_margin": content["models"]["options"]["margin"],
+            "option_margin": content["models"].get("options", {}).get("margin", 0.0),
             "features": content["features"],
             "sequences": _alternatives(content["sequences"], "s", "baseline"),
             "option_sets": _alternatives(content["option_sets"], "o", "none"),
@@ -141,14 +145,16 @@ def export(run: Path, out: Path, name: str | None = None) -> dict[str, Parity]:
             "sequence_edits": sequence_edits,
             "efforts": efforts(content),
             "sequence_model": "sequence.onnx",
-            "option_model": "options.onnx",
+            "option_model": "options.onnx" if "options" in content["models"] else "",
             "files": files,
             "training": {
                 "settings": settings,
                 "profiled": content["profiled"],
-                "models": {m: content["models"][m]["chosen"] for m in MODELS},
+                "models": {m: table["chosen"] for m, table in content["models"].items()},
             },
         }
+        if judge := content.get("judge"):
+            manifest["judge"] = judge
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         _install(folder, out)
     return parities
@@ -156,6 +162,8 @@ def export(run: Path, out: Path, name: str | None = None) -> dict[str, Parity]:
 
 def efforts(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The four plans, with what the run found best for effort 1."""
+    if "judge" in content:
+        return [{"sequences": count, "option_sets": [0, 1]} for count in JUDGED_SEQUENCES]
     plans = [dict(plan) for plan in EFFORTS]
     if usual := content.get("usual"):
         plans[1] |= {"sequences": usual["sequences"], "option_sets": [usual["option_sets"], 1]}
@@ -191,13 +199,13 @@ def card(name: str, content: dict[str, Any], parities: dict[str, Parity]) -> str
         f"seed {settings['seed']}:",
         ", ".join(profiled["projects"]) + ".",
         "",
-        "Cross-validation over projects, mean size relative to -Oz: of the first choice, unmeasured, and of the best",
-        "of the three that are ranked first.",
+        f"Cross-validation over projects, mean {settings['objective']} relative to {content['sequences'][0][0]}:",
+        "of the first choice, unmeasured, and of the best of those that are ranked first.",
         "",
-        "| model of | regressor | first choice | best of 3 |",
+        "| model of | regressor | first choice | best of first |",
         "|---|---|---|---|",
     ]
-    for model in MODELS:
+    for model in content["models"]:
         for row in content["models"][model]["cross_validation"]:
             mark = " (chosen)" if row["model"] == content["models"][model]["chosen"] else ""
             lines.append(

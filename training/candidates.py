@@ -6,7 +6,39 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlcomp.training.coreset import Space, action_space
+from mlcomp.passes_features.actions import actions_for
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the search may combine: action texts by the place they take."""
+
+    pipelines: tuple[str, ...]
+    passes: tuple[str, ...]
+    ir_options: tuple[str, ...]
+    codegen_options: tuple[str, ...]
+
+
+# Metrics and their weights: the weighted mean of logarithms is minimised. Flash has a price everywhere: to double it,
+# code must become 1.4 % faster.
+OBJECTIVES: dict[str, dict[str, float]] = {
+    "size": {"flash": 1.0},
+    "time": {"cycles": 1.0, "flash": 0.02},
+    "energy": {"energy": 1.0, "flash": 0.02},
+    "balanced": {"flash": 1.0, "cycles": 2.0, "energy": 1.0},
+}
+
+
+def action_space(target: str, objective: str = "size") -> Space:
+    """The action space of `actions.toml` for a target and an objective, as the search combines it."""
+
+    def texts(*places: str) -> tuple[str, ...]:
+        return tuple(
+            a.text for a in actions_for(target) if a.place in places and (not a.objectives or objective in a.objectives)
+        )
+
+    return Space(texts("pipeline"), texts("pass", "attribute"), texts("ir-option"), texts("codegen-option"))
+
 
 LEVELS = ("O3", "O2", "Oz", "Os", "O1")  # the first is what the others are compared with
 SAMPLED_LEVELS = ("O3", "O3", "O3", "O2", "Oz")  # the front end's level under sampled sequences

@@ -14,27 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlcomp.passes_features.actions import actions_for
+from mlcomp.training.candidates import Space
 from mlcomp.training.measure import Bench, Candidate, Ratios
-
-
-@dataclass(frozen=True)
-class Space:
-    """What the search may combine: action texts by the place they take."""
-
-    pipelines: tuple[str, ...]
-    passes: tuple[str, ...]
-    ir_options: tuple[str, ...]
-    codegen_options: tuple[str, ...]
-
-
-def action_space(target: str) -> Space:
-    """The action space of `actions.toml` for a target, as the search combines it."""
-
-    def texts(*places: str) -> tuple[str, ...]:
-        return tuple(a.text for a in actions_for(target) if a.place in places)
-
-    return Space(texts("pipeline"), texts("pass", "attribute"), texts("ir-option"), texts("codegen-option"))
 
 
 @dataclass(frozen=True)
@@ -95,6 +76,10 @@ class Search:
         How many edits at most are taken together in one sweep.
     part : int
         Sequence edits are sorted on every `part`-th module.
+    trust : float
+        How far the compiler is trusted to tell where a candidate helps: 1 if it measures, 0 if it takes it blindly.
+    start : Point
+        The baseline, which the search starts from.
     options, changes : int
         After the first candidate only so many options, and sequence edits, are swept: those that helped most where
         they helped.
@@ -104,6 +89,8 @@ class Search:
     space: Space
     prefix: int = 16
     part: int = 4
+    trust: float = 1.0
+    start: Point = Point()
     options: int = 32
     changes: int = 60
     report: Callable[[str], None] = lambda _: None
@@ -113,7 +100,11 @@ class Search:
         self._part = range(0, len(self.bench.modules), self.part)
         self._options: Sequence[str] = self.space.codegen_options
         self._edits = ir_edits(self.space)
-        self._swept = Point()
+        self._swept = self.start
+
+    def _objective(self, reference: Ratios, ratios: Ratios) -> float:
+        chosen = float(np.minimum(reference, ratios).mean())
+        return self.trust * chosen + (1 - self.trust) * float(ratios.mean()) if self.trust < 1 else chosen
 
     def _gains(self, best: Ratios, points: Sequence[Point], rows: range) -> list[float]:
         """Mean of ln(size) with each point beside what was chosen before; lower is better."""
@@ -125,7 +116,7 @@ class Search:
         for members in by_sequence.values():
             measured = self.bench.ratios([points[i].candidate() for i in members], rows)
             for i, ratios in zip(members, measured, strict=True):
-                gains[i] = float(np.minimum(reference, ratios).mean())
+                gains[i] = self._objective(reference, ratios)
         return gains
 
     def _best_prefix(
@@ -190,7 +181,7 @@ class Search:
         chosen: list[Point] = []
         options: Sequence[str] = self.space.codegen_options
         for k in range(count):
-            start = chosen[-1] if chosen and k % 2 else Point()
+            start = chosen[-1] if chosen and k % 2 else self.start
             score = self._gains(best, [start], self._all)[0]
             point, score = self.sweep_codegen(start, score, best, options)
             point, score = self.sweep_codegen(point, score, best, options)
@@ -200,7 +191,7 @@ class Search:
             best = np.minimum(best, self.bench.ratios([point.candidate()], self._all)[0])
             self.report(f"option set {k + 1}: mean ratio {np.exp(score):.4f} {' '.join(point.codegen)}")
             if k == 0:
-                options = self._helpful_options(Point())
+                options = self._helpful_options(self.start)
         return [point.codegen for point in chosen]
 
     def climb(self, start: Point, best: Ratios) -> tuple[Point, float]:
@@ -217,11 +208,11 @@ class Search:
         chosen: list[Point] = []
         for k in range(count):
             # From the plain pipeline and from what was found last in turn: both lead to something new.
-            start = chosen[-1] if chosen and k % 2 else Point()
+            start = chosen[-1] if chosen and k % 2 else self.start
             point, score = self.climb(start, best)
             chosen.append(point)
             best = np.minimum(best, self.bench.ratios([point.candidate()], self._all)[0])
             self.report(f"candidate {k + 1}: mean ratio {np.exp(score):.4f} {point}")
             if k == 0:
-                self._narrow(Point())
+                self._narrow(self.start)
         return chosen

@@ -1,29 +1,37 @@
-"""Sizes of many modules under many candidates, in worker processes, remembered on disk.
+"""Costs of many modules, or programs, under many candidates, in worker processes, remembered on disk.
 
-In: modules of the corpus and candidates. Out: logarithms of size relative to clang's own result. Every measurement
-is appended to a file as soon as it is known, so an interrupted run continues where it stopped.
+In: modules of the corpus, or kernels, and candidates. Out: logarithms of cost relative to clang's own result. Every
+measurement is appended to a file as soon as it is known, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import multiprocessing
-from collections.abc import Iterable, Sequence
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mlcomp.estimator.store import METRICS
 from mlcomp.passes_features.session import Session
+from mlcomp.platforms.measurement import Measurement, PlatformError
+from mlcomp.platforms.platform import digest, find_platform
+from mlcomp.platforms.program import measure
 from mlcomp.platforms.targets import targets
 from mlcomp.training.corpus import ModuleRecord
+from mlcomp.training.kernels import Kernel
+from mlcomp.training.programs import LIMITS, Program
 
 Ratios = npt.NDArray[np.float64]
 
-FAILED = math.log(4.0)  # a candidate that crashes counts as four times the baseline's size
+FAILED = math.log(4.0)  # a candidate that fails counts as four times the baseline's cost
 
 
 @dataclass(frozen=True)
@@ -38,45 +46,41 @@ class Candidate:
         return json.dumps([self.sequence, self.options])
 
 
-_sessions: dict[str, Session] = {}
-
-
-def _measure(job: tuple[str, str, bool, list[Candidate]]) -> list[int | None]:
-    """Flash bytes of one module under candidates that share a sequence; None where one failed."""
-    path, level, sections, candidates = job
-    session = _sessions.get(path)
-    if session is None:
-        session = _sessions[path] = Session.from_file(path, level, sections)
-    trial = session.try_sequence(candidates[0].sequence, [c.options for c in candidates])
-    return [size.flash if size else None for size in trial.sizes]
-
-
-class Bench:
-    """Measures candidates on a fixed list of modules.
+class Bench(ABC):
+    """Measures candidates on a fixed list of modules, or of programs.
 
     Parameters
     ----------
-    target : str
-        Name of a target in `platforms/targets.toml`.
-    modules : list of ModuleRecord
+    modules : sequence
         In a fixed order; results come in the same order.
+    names : sequence of str
+        What tells the modules' contents apart.
     store : Path
         File that remembers measurements; may exist already.
     jobs : int
         Worker processes.
     """
 
-    def __init__(self, target: str, modules: Sequence[ModuleRecord], store: Path, jobs: int = 2) -> None:
+    _chunk = 4  # jobs that a worker takes at once
+
+    def __init__(self, modules: Sequence[Any], names: Sequence[str], store: Path, jobs: int = 2) -> None:
         self.modules = list(modules)
-        self._sections = targets()[target].sections
-        self._known: dict[str, dict[str, int | None]] = {}
-        self._names = [hashlib.sha256(Path(m.path).read_bytes()).hexdigest()[:16] for m in self.modules]
+        self._names = names
+        self._known: dict[str, dict[str, Any]] = {}
         self._read(store)
         store.parent.mkdir(parents=True, exist_ok=True)
         self._store = store.open("a")
         self._pool = multiprocessing.get_context("fork").Pool(jobs)
-        self.baseline = np.ones(len(self.modules))
-        self.baseline = np.exp(self.ratios([Candidate(())], range(len(self.modules)))[0])
+        self._baseline = [0.0] * len(self.modules)
+        self._baseline = list(self.ratios([Candidate(())], range(len(self.modules)))[0])
+
+    @abstractmethod
+    def _work(self, row: int, candidates: list[Candidate]) -> tuple[Callable[[Any], list[Any]], Any]:
+        """A function for a worker, and its argument: gives one result for each candidate, None where one failed."""
+
+    @abstractmethod
+    def _log_cost(self, result: Any) -> float:
+        """The logarithm of what is minimised."""
 
     def _read(self, store: Path) -> None:
         if not store.exists():
@@ -86,8 +90,8 @@ class Bench:
         if complete != text:  # cut off while writing
             store.write_text(complete)
         for line in complete.splitlines():
-            key, sizes = json.loads(line)
-            self._known.setdefault(key, {}).update(sizes)
+            key, results = json.loads(line)
+            self._known.setdefault(key, {}).update(results)
 
     def close(self) -> None:
         """Ends the workers."""
@@ -101,17 +105,17 @@ class Bench:
         self.close()
 
     def ratios(self, candidates: Sequence[Candidate], rows: Iterable[int]) -> Ratios:
-        """ln(size / baseline), shape (candidates, rows). All candidates must share one sequence."""
+        """ln(cost / baseline's), shape (candidates, rows). All candidates must share one sequence."""
         rows = list(rows)
         jobs, places = [], []
         for row in rows:
             missing = [c for c in candidates if self._names[row] not in self._known.get(c.key(), {})]
             if missing:
-                jobs.append((str(self.modules[row].path), "Oz", self._sections, missing))
+                jobs.append(self._work(row, missing))
                 places.append((row, missing))
-        for (row, missing), sizes in zip(places, self._pool.imap(_measure, jobs, chunksize=4), strict=True):
-            for candidate, size in zip(missing, sizes, strict=True):
-                self._known.setdefault(candidate.key(), {})[self._names[row]] = size
+        for (row, missing), results in zip(places, self._pool.imap(_call, jobs, chunksize=self._chunk), strict=True):
+            for candidate, result in zip(missing, results, strict=True):
+                self._known.setdefault(candidate.key(), {})[self._names[row]] = result
         if jobs:
             for candidate in candidates:
                 new = {self._names[row]: self._known[candidate.key()][self._names[row]] for row, _ in places}
@@ -121,7 +125,104 @@ class Bench:
         for i, candidate in enumerate(candidates):
             known = self._known[candidate.key()]
             for j, row in enumerate(rows):
-                size = known[self._names[row]]
-                if size:
-                    out[i, j] = math.log(size / self.baseline[row])
+                if known[self._names[row]]:
+                    out[i, j] = self._log_cost(known[self._names[row]]) - self._baseline[row]
         return out
+
+
+def _call(work: tuple[Callable[[Any], list[Any]], Any]) -> list[Any]:
+    function, argument = work
+    return function(argument)
+
+
+class ModuleBench(Bench):
+    """Flash bytes of modules of the corpus, for a target of `platforms/targets.toml`."""
+
+    def __init__(self, target: str, modules: Sequence[ModuleRecord], store: Path, jobs: int = 2) -> None:
+        self._sections = targets()[target].sections
+        super().__init__(modules, [digest([Path(m.path).read_bytes()])[:16] for m in modules], store, jobs)
+
+    def _work(self, row: int, candidates: list[Candidate]) -> tuple[Callable[[Any], list[Any]], Any]:
+        return _sizes, (str(self.modules[row].path), "Oz", self._sections, candidates)
+
+    def _log_cost(self, result: Any) -> float:
+        return math.log(result)
+
+
+_sessions: dict[str, Session] = {}
+
+
+def _sizes(job: tuple[str, str, bool, list[Candidate]]) -> list[int | None]:
+    """Flash bytes of one module under candidates that share a sequence."""
+    path, level, sections, candidates = job
+    session = _sessions.get(path)
+    if session is None:
+        session = _sessions[path] = Session.from_file(path, level, sections)
+    trial = session.try_sequence(candidates[0].sequence, [c.options for c in candidates])
+    return [size.flash if size else None for size in trial.sizes]
+
+
+class ProgramBench(Bench):
+    """What programs cost on a platform: the weighted mean of the logarithms of metrics, of flash bytes among them."""
+
+    _chunk = 1
+
+    def __init__(
+        self, platform: str, kernels: Sequence[Kernel], weights: Mapping[str, float], store: Path, jobs: int = 2
+    ) -> None:
+        self._platform = platform
+        self._weights = weights
+        place = find_platform(platform).fingerprint().encode()
+        names = [digest([place, *(s.path.read_bytes() for s in k.files())])[:16] for k in kernels]
+        super().__init__(kernels, names, store, jobs)
+
+    def _work(self, row: int, candidates: list[Candidate]) -> tuple[Callable[[Any], list[Any]], Any]:
+        return _costs, (self.modules[row], self._platform, candidates)
+
+    def _log_cost(self, result: Any) -> float:
+        total = sum(weight * math.log(result[metric]) for metric, weight in self._weights.items())
+        return total / sum(self._weights.values())
+
+
+_programs: dict[Kernel, tuple[Program, bytes]] = {}  # with what the baseline prints
+_runs: dict[tuple[Kernel, str], Measurement] = {}  # by the digest of object files
+
+
+def _costs(job: tuple[Kernel, str, list[Candidate]]) -> list[dict[str, float] | None]:
+    """Metrics of one program under candidates; none of those whose output is not the baseline's."""
+    kernel, platform, candidates = job
+    if kernel not in _programs:
+        fresh = Program(kernel, find_platform(platform))
+        baseline = _run(fresh, fresh.objects((), [()])[0])
+        if baseline is None or baseline.problem:
+            raise PlatformError(f"{kernel.name}: {baseline.problem if baseline else 'the baseline does not compile'}")
+        _programs[kernel] = (fresh, baseline.output)
+    program, expected = _programs[kernel]
+    results: list[dict[str, float] | None] = []
+    for objects in program.objects(candidates[0].sequence, [c.options for c in candidates]):
+        found = _run(program, objects)
+        if found is None or found.problem or found.output != expected:
+            results.append(None)
+            continue
+        counts = found.region or found.main
+        results.append({"flash": float(found.size.flash), **{m: float(counts[m]) for m in METRICS if m in counts}})
+    return results
+
+
+def _run(program: Program, objects: list[bytes] | None) -> Measurement | None:
+    """The run of a program of these object files; None if there are none, or they cannot be linked."""
+    if objects is None:
+        return None
+    key = (program.kernel, digest(objects))
+    if key not in _runs:
+        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
+            folder = Path(name)
+            paths = [folder / f"{i}.o" for i in range(len(objects))]
+            for path, contents in zip(paths, objects, strict=True):
+                path.write_bytes(contents)
+            try:
+                size = program.platform.link(paths, folder / "program.elf")
+                _runs[key] = measure(program.platform, folder / "program.elf", size, LIMITS)
+            except PlatformError:
+                return None
+    return _runs[key]

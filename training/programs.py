@@ -97,6 +97,18 @@ class Program:
             objects[-1].write_bytes(compiled[-1].contents)
         return objects, compiled, profiles
 
+    def source_features(self, level: str) -> list[npt.NDArray[np.float32]]:
+        """Features (f,) of each module as the front end makes it."""
+        return [plain.features() for plain, _ in self._at(level)]
+
+    def objects(self, sequence: Sequence[str], option_sets: Sequence[Sequence[str]]) -> list[list[bytes] | None]:
+        """Object files by set of options, on top of a sequence at the first level; None where compiling fails."""
+        by_source = [plain.compile_all(sequence, option_sets) for plain, _ in self._at(LEVELS[0])]
+        return [
+            [c.contents for c in made if c] if all(made) else None  # one list for each set
+            for made in zip(*by_source, strict=True)
+        ]
+
     def inputs(self, builds: Sequence[Build], known: str) -> npt.NDArray[np.float64]:
         """Inputs of an estimator (n, d) for builds of the program, with the columns of `design.column_names`.
 

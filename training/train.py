@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mlcomp.passes_features.session import feature_names
-from mlcomp.platforms.targets import targets
 from mlcomp.training import corpus
-from mlcomp.training.coreset import Point, Search, Space, action_space, toggle
+from mlcomp.training.candidates import Space, action_space
+from mlcomp.training.coreset import Point, Search, toggle
 from mlcomp.training.corpus import ModuleRecord
-from mlcomp.training.measure import Bench, Candidate, Ratios
+from mlcomp.training.measure import Bench, Candidate, ModuleBench, Ratios
 from mlcomp.training.profile import Profile, profile
 from mlcomp.training.ranking import MARGINS, Fitted, fit
+from mlcomp.training.run import finish
 
 Report = Callable[[str], None]
 
@@ -157,13 +157,13 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
     validation = [m for m in everything if m.split == "validation"]
     usable = [*training, *validation]
     searched = pinned(run, "search", usable, lambda: sample(small, settings.search_modules, settings.seed))
-    with Bench(settings.target, searched, run / "search.jsonl", jobs) as bench:
+    with ModuleBench(settings.target, searched, run / "search.jsonl", jobs) as bench:
         search = Search(bench, space, report=report)
         points = search.grow(settings.coreset)
         on_top = OnTop(bench, points, range(min(settings.edit_modules, len(searched))))
         edits = find_edits(on_top, space, report)
     more = pinned(run, "options", usable, lambda: sample(small, settings.option_modules, settings.seed + 2))
-    with Bench(settings.target, more, run / "options.jsonl", jobs) as bench:
+    with ModuleBench(settings.target, more, run / "options.jsonl", jobs) as bench:
         search = Search(bench, space, prefix=20, report=report)
         option_sets = [(), *search.grow_options(settings.option_sets)]
     report(f"{len(points)} sequences, {len(option_sets)} option sets")
@@ -274,15 +274,9 @@ def write_run(
     models: dict[str, Fitted],
 ) -> None:
     """`run.json`, the models, and inputs on which an export must prove parity."""
-    names = feature_names()
     for name, model in models.items():
-        (run / f"{name}.onnx").write_bytes(model.export(len(names)))
-    clang = subprocess.run(["clang-19", "--version"], capture_output=True, text=True, check=False).stdout
+        (run / f"{name}.onnx").write_bytes(model.export(len(feature_names())))
     content = {
-        "settings": asdict(settings),
-        "architectures": targets()[settings.target].architectures,
-        "llvm": clang.splitlines()[0] if clang else "",
-        "features": names,
         "sequences": [["default<Oz>"], *[list(s) for s in sequences]],
         "option_sets": [list(s) for s in option_sets],
         "edits": [asdict(e) for e in edits],
@@ -290,5 +284,4 @@ def write_run(
         "usual": usual_plan(models, data),
         "profiled": {"modules": len(data.projects), "projects": sorted(set(data.projects))},
     }
-    (run / "run.json").write_text(json.dumps(content, indent=1) + "\n")
-    np.savez_compressed(run / "parity.npz", sequence=data.features, options=data.set_features)
+    finish(run, asdict(settings), content, {"sequence": data.features, "options": data.set_features})

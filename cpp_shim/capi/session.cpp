@@ -83,6 +83,8 @@ struct mlcomp_session {
   Error prepare();
   std::string baseline() const { return "default<" + Level + ">"; }
   Expected<Candidate> candidate(const char *Sequence, const char *OptionSet);
+  Expected<std::vector<Candidate>> candidates(const char *Sequence, const char *const *OptionSets,
+                                              unsigned SetCount);
   Error setOptions(OptionScope &Scope) {
     for (const std::string &Text : Options)
       if (Error E = Scope.set(Text))
@@ -136,6 +138,18 @@ Error mlcomp_session::prepare() {
 
 /// What the texts say, behind the session's own options; refused if it is not
 /// allowed.
+Expected<std::vector<Candidate>>
+mlcomp_session::candidates(const char *Sequence, const char *const *OptionSets, unsigned SetCount) {
+  std::vector<Candidate> Result;
+  for (unsigned I = 0; I != SetCount; ++I) {
+    auto C = candidate(Sequence, OptionSets[I]);
+    if (!C)
+      return C.takeError();
+    Result.push_back(std::move(*C));
+  }
+  return Result;
+}
+
 Expected<Candidate> mlcomp_session::candidate(const char *Sequence, const char *OptionSet) {
   Candidate C{Options, splitLines(OptionSet)};
   for (std::string &Text : splitLines(Sequence))
@@ -284,54 +298,54 @@ API int mlcomp_session_size(mlcomp_session *S, mlcomp_size *Out, char **ErrorOut
 API int mlcomp_session_try(mlcomp_session *S, const char *Sequence, const char *const *OptionSets,
                            unsigned SetCount, unsigned CpuMilliseconds, mlcomp_size *Out, float *Features,
                            char **ErrorOut) {
-  std::vector<Candidate> Candidates;
-  for (unsigned I = 0; I != SetCount; ++I) {
-    auto C = S->candidate(Sequence, OptionSets[I]);
-    if (!C)
-      return fail(C.takeError(), ErrorOut);
-    Candidates.push_back(std::move(*C));
-  }
+  auto Candidates = S->candidates(Sequence, OptionSets, SetCount);
+  if (!Candidates)
+    return fail(Candidates.takeError(), ErrorOut);
   Laboratory Lab(*S->M, S->context(), S->baseline());
   if (CpuMilliseconds)
     Lab.CpuMilliseconds = CpuMilliseconds;
   auto Done = Lab.run([&]() -> const Actions * {
-    if (Features && SetCount && !Candidates[0].Sequence.empty())
-      if (auto After = Lab.featuresAfter(Candidates[0].Sequence))
+    if (Features && SetCount && !Candidates->front().Sequence.empty())
+      if (auto After = Lab.featuresAfter(Candidates->front().Sequence))
         llvm::copy(*After, Features);
     for (unsigned I = 0; I != SetCount; ++I)
-      Out[I] = toC(Lab.measure(Candidates[I]));
+      Out[I] = toC(Lab.measure((*Candidates)[I]));
     return nullptr;
   });
   return Done ? 0 : fail(Done.takeError(), ErrorOut);
 }
 
-API char *mlcomp_session_compile(mlcomp_session *S, const char *Sequence, const char *Options,
-                                 unsigned CpuMilliseconds, size_t *Size, char **FunctionLines,
-                                 float *Features, char **ErrorOut) {
-  auto C = S->candidate(Sequence, Options);
-  if (!C) {
-    fail(C.takeError(), ErrorOut);
-    return nullptr;
-  }
+API int mlcomp_session_compile(mlcomp_session *S, const char *Sequence, const char *const *OptionSets,
+                               unsigned SetCount, unsigned CpuMilliseconds, char **Objects, size_t *Sizes,
+                               char **FunctionLines, float *Features, char **ErrorOut) {
+  auto Candidates = S->candidates(Sequence, OptionSets, SetCount);
+  if (!Candidates)
+    return fail(Candidates.takeError(), ErrorOut);
   Laboratory Lab(*S->M, S->context(), S->baseline());
   if (CpuMilliseconds)
     Lab.CpuMilliseconds = CpuMilliseconds;
-  std::optional<Compiled> Result;
+  std::vector<std::optional<Compiled>> Results;
   auto Done = Lab.run([&]() -> const Actions * {
-    Result = Lab.compile(*C);
+    Results.clear();
+    for (const Candidate &C : *Candidates)
+      Results.push_back(Lab.compile(C));
     return nullptr;
   });
-  if (!Done || !Result) {
-    fail(Done ? problem("compiling failed") : Done.takeError(), ErrorOut);
-    return nullptr;
+  if (!Done)
+    return fail(Done.takeError(), ErrorOut);
+  for (unsigned I = 0; I != SetCount; ++I) {
+    Objects[I] = nullptr;
+    if (!Results[I])
+      continue;
+    std::string Lines;
+    for (const FunctionProfile &F : Results[I]->Functions)
+      Lines += toLine(F) + "\n";
+    FunctionLines[I] = copyText(Lines);
+    Objects[I] = copyText(Results[I]->Object);
+    Sizes[I] = Results[I]->Object.size();
+    llvm::copy(Results[I]->Features, Features + I * NumFeatures);
   }
-  std::string Lines;
-  for (const FunctionProfile &F : Result->Functions)
-    Lines += toLine(F) + "\n";
-  *FunctionLines = copyText(Lines);
-  llvm::copy(Result->Features, Features);
-  *Size = Result->Object.size();
-  return copyText(Result->Object);
+  return 0;
 }
 
 API const char *mlcomp_machine_kind(unsigned Index) {

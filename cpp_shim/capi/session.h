@@ -63,14 +63,15 @@ int mlcomp_session_try(mlcomp_session *session, const char *sequence, const char
                        char **error);
 
 /**
- * The object file that a sequence with options makes, compiled in a child, then
- * freed with mlcomp_string_free. `functions` (likewise) receives a line for each
- * function: what it will execute, as estimated; `features` those of the optimised
- * module. Null if the candidate failed.
+ * The object files that a sequence makes with each of `set_count` option sets,
+ * compiled in a child: `objects`, of `sizes` bytes, are freed with
+ * mlcomp_string_free. `functions` (likewise) receives a line for each function:
+ * what it will execute, as estimated; `features` those of the optimised module.
+ * Where a candidate failed, its object is null.
  */
-char *mlcomp_session_compile(mlcomp_session *session, const char *sequence, const char *options,
-                             unsigned cpu_milliseconds, size_t *size, char **functions, float *features,
-                             char **error);
+int mlcomp_session_compile(mlcomp_session *session, const char *sequence, const char *const *option_sets,
+                           unsigned set_count, unsigned cpu_milliseconds, char **objects, size_t *sizes,
+                           char **functions, float *features, char **error);
 
 /** Marks the blocks of the module, so that machine profiles of its candidates can be related. */
 void mlcomp_session_insert_probes(mlcomp_session *session);

@@ -93,7 +93,7 @@ std::optional<T> Laboratory::ask(char Tag, const std::string &Key, Work DoWork) 
 /// The module as \p Sequence makes it; null if that failed. The baseline is
 /// made of the compiler's own module, as clang would.
 Module *Laboratory::optimised(const Actions &Sequence) {
-  if (isBaseline(Sequence)) {
+  if (isMadeHere(Sequence)) {
     OptionScope Scope;
     if (!W->BaselineMade)
       if (Error E = applyAction(Baseline, M, Ctx, Scope)) {
@@ -111,7 +111,7 @@ Module *Laboratory::optimised(const Actions &Sequence) {
   W->OptimisedBy = Sequence;
   sortUseLists(*W->Optimised);
   OptionScope Scope;
-  Error E = applySequence(Sequence, *W->Optimised, Ctx, Scope);
+  Error E = applySequence(Sequence.empty() ? Actions{Baseline} : Sequence, *W->Optimised, Ctx, Scope);
   W->OptimisedValid = !E;
   consumeError(std::move(E));
   return W->OptimisedValid ? W->Optimised.get() : nullptr;
@@ -124,11 +124,20 @@ std::unique_ptr<Module> Laboratory::copyOf(const Actions &Sequence) {
   if (!N)
     return nullptr;
   std::unique_ptr<Module> Copy = CloneModule(*N);
-  if (isBaseline(Sequence))
+  if (isMadeHere(Sequence))
     copyUseLists(*N, *Copy);
   else
     sortUseLists(*Copy);
   return Copy;
+}
+
+/// Features of the optimised module, which has probes, as if it had none.
+FeatureVector Laboratory::featuresWithoutProbes(const Actions &Sequence) {
+  std::unique_ptr<Module> Copy = CloneModule(*optimised(Sequence));
+  removeProbes(*Copy);
+  FeatureVector Features = moduleFeatures(*Copy, Ctx.MAM);
+  Ctx.MAM.clear(*Copy, Copy->getName());
+  return Features;
 }
 
 std::optional<FeatureVector> Laboratory::featuresAfter(const Actions &Sequence) {
@@ -176,7 +185,8 @@ Outcome Laboratory::measure(const Candidate &C) {
 std::optional<Compiled> Laboratory::compile(const Candidate &C) {
   return generate<Compiled>('C', C, [&](Module &N) -> Expected<Compiled> {
     Compiled Result;
-    Result.Features = moduleFeatures(*optimised(C.Sequence), Ctx.MAM);
+    Result.Features =
+        HasProbes ? featuresWithoutProbes(C.Sequence) : moduleFeatures(*optimised(C.Sequence), Ctx.MAM);
     Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions);
     if (!Object)
       return Object.takeError();
@@ -206,7 +216,7 @@ void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
 /// compiler. Debug information stays as the front end made it only outside
 /// clones.
 bool Laboratory::takeOver(const Actions &Sequence) {
-  if (!canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
+  if (HasProbes || !canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
     return false;
   Module *N = optimised(Sequence);
   if (!N)
@@ -227,6 +237,8 @@ Expected<bool> Laboratory::run(function_ref<const Actions *()> Experiment) {
     ChildEnd End;
     auto Messages = runGuarded(M, L, End, [&](const Channel &Out) {
       W.reset(new Worker{Out, CloneModule(M), nullptr, {}});
+      if (HasProbes)
+        insertProbes(*W->Pristine);
       const Actions *Sequence = Experiment();
       bool Continues = Sequence && takeOver(*Sequence);
       if (!Continues)

@@ -297,6 +297,15 @@ void insertProbes(Module &M) {
   });
 }
 
+void removeProbes(Module &M) {
+  Function *Intrinsic = M.getFunction("llvm.pseudoprobe");
+  if (!Intrinsic)
+    return;
+  for (User *U : make_early_inc_range(Intrinsic->users()))
+    cast<CallInst>(U)->eraseFromParent();
+  Intrinsic->eraseFromParent();
+}
+
 std::vector<Probe> insertCounters(Module &M, unsigned Unit) {
   std::vector<Probe> Probes;
   visitSource(M, [&](BasicBlock::iterator, Probe P) { Probes.push_back(P); });

@@ -110,7 +110,7 @@ Error Policy::readManifest(StringRef Folder, Engine E) {
             O.map("sequences", Sequences) && O.map("option_sets", OptionSets) &&
             O.map("option_edits", OptionEdits) && O.map("sequence_edits", SequenceEdits) &&
             O.map("efforts", Mf.Efforts) && O.map("sequence_model", Mf.SequenceModel) &&
-            O.map("option_model", Mf.OptionModel);
+            O.mapOptional("option_model", Mf.OptionModel);
   if (!Ok)
     return refuse(toString(Root.getError()));
   if (Mf.Format != ManifestFormat)
@@ -161,12 +161,22 @@ Error Policy::readManifest(StringRef Folder, Engine E) {
       return joinErrors(std::move(Problem), Reference.takeError());
     return Reference;
   };
+  if (Mf.OptionModel.empty() && OptionSets.size() > 1)
+    return refuse("has option sets and no model that ranks them");
   for (auto [File, Slot] :
        {std::pair(&Mf.SequenceModel, &SequenceModel), std::pair(&Mf.OptionModel, &OptionModel)}) {
+    if (File->empty())
+      continue;
     auto Runner = LoadModel(*File);
     if (!Runner)
       return refuse(*File + ": " + toString(Runner.takeError()));
     *Slot = std::move(*Runner);
+  }
+  if (const json::Value *Entry = Json->getAsObject()->get("judge")) {
+    auto J = Judge::read(*Entry, LoadModel);
+    if (!J)
+      return J.takeError();
+    TheJudge = std::move(*J);
   }
   return Error::success();
 }
@@ -222,6 +232,8 @@ Expected<std::vector<float>> Policy::scoreSequences(const FeatureVector &Feature
 }
 
 Expected<std::vector<float>> Policy::scoreOptionSets(const FeatureVector &Features) const {
+  if (!OptionModel)
+    return std::vector<float>(OptionSets.size());
   return score(*OptionModel, Features, OptionSets.size());
 }
 

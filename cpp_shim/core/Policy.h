@@ -1,9 +1,10 @@
 //===- Policy.h - a trained policy as the compiler sees it -----------------===//
 //
 // A policy is a folder: manifest.json names features, sequences and sets of
-// code-generation options; two models rank them. A score is the predicted
-// logarithm of the size (or another metric) relative to the baseline: lower is
-// better, the baseline itself is 0.
+// code-generation options; models rank them. A score is the predicted logarithm
+// of the size (or what else is the objective) relative to the baseline: lower is
+// better, the baseline itself is 0. Where the objective cannot be measured while
+// compiling, the policy has a judge.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,8 +13,10 @@
 
 #include "Actions.h"
 #include "Features.h"
+#include "Judge.h"
 #include "ModelRunner.h"
 #include <memory>
+#include <optional>
 
 namespace llvm {
 class Triple;
@@ -62,7 +65,7 @@ public:
   /// Scores of all sequences for the features of an unoptimised module.
   llvm::Expected<std::vector<float>> scoreSequences(const FeatureVector &Features) const;
   /// Scores of all option sets for the features of the module that the baseline
-  /// has optimised. Sequences have options of their own.
+  /// has optimised; 0 if nothing ranks them. Sequences have options of their own.
   llvm::Expected<std::vector<float>> scoreOptionSets(const FeatureVector &Features) const;
 
   std::string Name, Objective, Baseline;
@@ -76,6 +79,7 @@ public:
   float SequenceMargin = 0, OptionMargin = 0;
   /// Modules with more instructions are compiled with the baseline.
   uint64_t MaxInstructions = 0;
+  std::optional<Judge> TheJudge; ///< None where sizes are what counts.
 
 private:
   Policy() = default;

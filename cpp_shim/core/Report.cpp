@@ -6,6 +6,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace llvm;
 
@@ -34,6 +35,20 @@ static std::string endName(ChildEnd End) {
   llvm_unreachable("ChildEnd");
 }
 
+/// Such as "cycles -4.1 % +- 2.0"; nothing without a judge.
+std::string Report::estimates(const Outcome &O) const {
+  std::string Text;
+  raw_string_ostream OS(Text);
+  if (!P.TheJudge || !O.measured())
+    return Text;
+  for (auto [Metric, E] : zip_equal(P.TheJudge->metrics(), O.Estimates)) {
+    OS << (Text.empty() ? "" : ", ") << Metric << format(" %+.1f %%", 100 * std::expm1(E.LogRatio));
+    if (E.HalfWidth > 0)
+      OS << format(" +- %.1f", 100 * E.HalfWidth);
+  }
+  return Text;
+}
+
 std::string Report::sentence() const {
   const Trial &Chosen = D.chosen();
   std::string Text;
@@ -44,7 +59,9 @@ std::string Report::sentence() const {
   uint64_t Before = D.baseline().Result.Size.flash(), After = Chosen.Result.Size.flash();
   if (D.Measured)
     OS << ": " << Before << " -> " << After << " bytes (" << format("%+.1f", percent(After, Before)) << " %)";
-  else
+  if (D.Measured && P.TheJudge)
+    OS << "; estimated: " << estimates(Chosen.Result);
+  if (!D.Measured)
     OS << ", not measured";
   return Text;
 }
@@ -81,6 +98,8 @@ void Report::print(raw_ostream &OS) const {
       OS << " with " << join(T.What.Options, " ");
     if (!T.Result.measured())
       OS << ": " << endName(T.Result.End);
+    else if (P.TheJudge)
+      OS << ": " << estimates(T.Result);
     OS << (&T == &D.chosen() ? "  <- chosen\n" : "\n");
   }
 }
@@ -117,6 +136,14 @@ json::Value Report::json(bool WithTrials) const {
                        {"end", endName(T.Result.End)}};
     if (T.Result.measured())
       Entry["size"] = sizeObject(T.Result.Size);
+    if (P.TheJudge && T.Result.measured()) {
+      json::Object All;
+      for (auto [Metric, E] : zip_equal(P.TheJudge->metrics(), T.Result.Estimates))
+        All[Metric] = json::Object{{"log_ratio", E.LogRatio}, {"half_width", E.HalfWidth}};
+      Entry["estimates"] = std::move(All);
+      Entry["score"] =
+          json::Object{{"log_ratio", T.Result.Score.LogRatio}, {"half_width", T.Result.Score.HalfWidth}};
+    }
     Trials.push_back(std::move(Entry));
   }
   O["trials"] = std::move(Trials);

@@ -24,6 +24,7 @@ struct Report {
 
 private:
   std::string sentence() const;
+  std::string estimates(const Outcome &O) const;
   void print(llvm::raw_ostream &OS) const;
   llvm::json::Value json(bool WithTrials) const;
 };

@@ -22,17 +22,23 @@ static Actions editOptions(ArrayRef<std::string> Options, StringRef Edit) {
   return Result;
 }
 
+static ProgramProfile profile(const Compiled &Made, const SourceCounts &Known) {
+  return programProfile(Made.Functions, std::vector<unsigned>(Made.Functions.size()), Known);
+}
+
 namespace {
 
 /// One search, as an experiment in the laboratory.
 class Searcher {
 public:
   Searcher(Laboratory &Lab, const Policy &P, const EffortPlan &Plan, ArrayRef<float> SequenceScores,
-           uint64_t Slack)
-      : Lab(Lab), P(P), Plan(Plan), SequenceScores(SequenceScores), Slack(Slack) {}
+           uint64_t Slack, SourceCounts Known)
+      : Lab(Lab), P(P), Plan(Plan), SequenceScores(SequenceScores), Slack(Slack), Known(std::move(Known)) {}
   Decision run();
 
 private:
+  Outcome estimate(const Candidate &C);
+  bool isBetter(const Outcome &New) const;
   bool attempt(Trial T);
   void tryAlternative(unsigned Sequence, unsigned Count);
   void climbOptions();
@@ -42,8 +48,10 @@ private:
   const Policy &P;
   const EffortPlan &Plan;
   ArrayRef<float> SequenceScores;
-  uint64_t Slack; ///< Bytes that a choice must save at least.
+  uint64_t Slack;     ///< Bytes that a choice must save at least.
+  SourceCounts Known; ///< How often the source's blocks run, for the judge.
   Decision Result;
+  std::optional<Described> Baseline; ///< For the judge.
 };
 
 } // namespace
@@ -55,11 +63,49 @@ static bool neverWorse(const ObjectSize &New, const ObjectSize &Baseline, uint64
          New.flash() + New.Unwind <= Baseline.flash() + Baseline.Unwind && New.ram() <= Baseline.ram();
 }
 
-/// Measures \p T and makes it the choice if it is the smallest so far.
+/// What the judge makes of \p C. The baseline comes first: how often its source
+/// runs is taken to hold for all, unless the module has a profile.
+Outcome Searcher::estimate(const Candidate &C) {
+  Outcome Result;
+  std::optional<Compiled> Made = Lab.compile(C);
+  if (!Made)
+    return Result;
+  auto Size = sizeOfObject(Made->Object);
+  if (!Size) {
+    consumeError(Size.takeError());
+    return Result;
+  }
+  if (!Baseline && Known.empty())
+    Known = profile(*Made, {}).Source;
+  Described New{profile(*Made, Known), double(Size->flash()), Made->Features};
+  if (!Baseline)
+    Baseline = New;
+  auto Estimates = P.TheJudge->estimate(New, *Baseline);
+  if (!Estimates) {
+    consumeError(Estimates.takeError());
+    return Result;
+  }
+  Result.End = ChildEnd::Completed;
+  Result.Size = *Size;
+  Result.Estimates = std::move(*Estimates);
+  return Result;
+}
+
+/// Whether \p New should take the place of what is chosen so far.
+bool Searcher::isBetter(const Outcome &New) const {
+  const Outcome &Old = Result.chosen().Result;
+  if (P.TheJudge)
+    return New.Score.LogRatio < (Result.isBaseline() ? 0 : Old.Score.LogRatio) &&
+           P.TheJudge->accepts(New.Score);
+  return New.Size.flash() < Old.Size.flash() && neverWorse(New.Size, Result.baseline().Result.Size, Slack);
+}
+
+/// Tries \p T and makes it the choice if it is the best so far.
 bool Searcher::attempt(Trial T) {
-  T.Result = Lab.measure(T.What);
-  bool Better = T.Result.measured() && T.Result.Size.flash() < Result.chosen().Result.Size.flash() &&
-                neverWorse(T.Result.Size, Result.baseline().Result.Size, Slack);
+  T.Result = P.TheJudge ? estimate(T.What) : Lab.measure(T.What);
+  if (P.TheJudge && T.Result.measured())
+    T.Result.Score = P.TheJudge->score(T.Result.Estimates, T.SequenceScore);
+  bool Better = T.Result.measured() && isBetter(T.Result);
   Result.Trials.push_back(std::move(T));
   if (Better)
     Result.Chosen = Result.Trials.size() - 1;
@@ -97,11 +143,11 @@ void Searcher::tryAlternative(unsigned Sequence, unsigned Count) {
 Decision Searcher::run() {
   Result = Decision();
   Result.Measured = true;
-  Trial Baseline;
-  Baseline.Name = "baseline";
-  Baseline.What.Sequence = Lab.baselineSequence();
-  Baseline.Result = Lab.measureBaseline();
-  Result.Trials.push_back(std::move(Baseline));
+  Trial First;
+  First.Name = "baseline";
+  First.What.Sequence = Lab.baselineSequence();
+  First.Result = P.TheJudge ? estimate(First.What) : Lab.measureBaseline();
+  Result.Trials.push_back(std::move(First));
   if (!Result.baseline().Result.measured())
     return Result;
 
@@ -153,12 +199,19 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   if (!Scores)
     return Scores.takeError();
   Laboratory Lab(M, Ctx, Baseline);
+  SourceCounts Known;
+  if (P.TheJudge) {
+    Lab.useProbes();
+    auto &FAM = Ctx.MAM.getResult<FunctionAnalysisManagerModuleProxy>(M).getManager();
+    Known = profiledCounts(M, FAM, 0);
+  }
   // How far calls reach after relaxation is known to the linker only.
   uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 4 : 0;
   Decision Result;
   auto Applied = Lab.run([&] {
-    Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack).run();
-    return MayTakeOver && Result.baseline().Result.measured() ? &Result.chosen().What.Sequence : nullptr;
+    Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack, Known).run();
+    return MayTakeOver && !P.TheJudge && Result.baseline().Result.measured() ? &Result.chosen().What.Sequence
+                                                                             : nullptr;
   });
   if (!Applied)
     return Applied.takeError();

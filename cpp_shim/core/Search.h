@@ -31,7 +31,9 @@ struct Candidate {
 /// What trying a candidate gave.
 struct Outcome {
   ChildEnd End = ChildEnd::Crashed;
-  ObjectSize Size; ///< Valid when End is Completed.
+  ObjectSize Size;                 ///< Valid when End is Completed.
+  std::vector<Estimate> Estimates; ///< By metric of the policy's judge, if it has one.
+  Estimate Score;                  ///< Of these, for the objective.
 
   bool measured() const { return End == ChildEnd::Completed; }
 };
@@ -57,6 +59,7 @@ public:
   ///
   /// If the experiment ends with a sequence, the worker may take over: then this
   /// returns true, in the worker, with the module as the sequence makes it.
+  /// Not so with probes.
   llvm::Expected<bool> run(llvm::function_ref<const Actions *()> Experiment);
 
   /// For experiments.
@@ -69,6 +72,10 @@ public:
   /// Features of the module after \p Sequence; none if that failed.
   std::optional<FeatureVector> featuresAfter(const Actions &Sequence);
 
+  /// From now on, code is marked with probes before it is optimised, so that
+  /// what candidates execute can be compared. That costs them some optimisation.
+  void useProbes() { HasProbes = true; }
+
   unsigned CpuMilliseconds; ///< Limit for one candidate.
 
 private:
@@ -77,8 +84,11 @@ private:
   bool isBaseline(const Actions &Sequence) const {
     return Sequence.empty() || (Sequence.size() == 1 && Sequence[0] == Baseline);
   }
+  /// The compiler's own module is the one that becomes the baseline's.
+  bool isMadeHere(const Actions &Sequence) const { return isBaseline(Sequence) && !HasProbes; }
   llvm::Module *optimised(const Actions &Sequence);
   std::unique_ptr<llvm::Module> copyOf(const Actions &Sequence);
+  FeatureVector featuresWithoutProbes(const Actions &Sequence);
   template <typename T, typename Work> std::optional<T> generate(char Tag, const Candidate &C, Work Generate);
   void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
   bool takeOver(const Actions &Sequence);
@@ -86,6 +96,7 @@ private:
   llvm::Module &M;
   const CompilationContext Ctx;
   std::string Baseline;
+  bool HasProbes = false;
   /// Answers by tag and key, as bytes; an empty one is a failure.
   std::map<std::string, std::string> Known;
   std::map<std::string, ChildEnd> Failures;
@@ -111,8 +122,8 @@ struct Decision {
   bool isBaseline() const { return Chosen == 0; }
 };
 
-/// Measures what the policy proposes at \p Effort (1 to 3) and chooses the
-/// smallest. An error means that not even the baseline could be measured. With
+/// Measures what the policy proposes at \p Effort (1 to 3), or has its judge
+/// estimate it, and chooses the smallest. An error means that not even the baseline could be measured. With
 /// \p MayTakeOver the child that has measured may go on in this process's place.
 llvm::Expected<Decision> search(llvm::Module &M, const CompilationContext &Ctx, const Policy &P,
                                 unsigned Effort, llvm::StringRef Baseline, bool MayTakeOver);

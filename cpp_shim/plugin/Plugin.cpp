@@ -244,6 +244,10 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
     return P.takeError();
   if (Error E = (*P)->checkTarget(Triple(M.getTargetTriple())))
     return E;
+  std::optional<Judge> &J = (*P)->TheJudge;
+  if (J && !Weights.empty())
+    if (Error E = J->setWeights(Weights))
+      return problem("policy '" + (*P)->Name + "': " + toString(std::move(E)));
   unsigned Instructions = M.getInstructionCount();
   if (Instructions > (*P)->MaxInstructions)
     return problem("module has " + Twine(Instructions) + " instructions, policy '" + (*P)->Name + "' takes " +
@@ -254,6 +258,10 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
                        : search(M, Ctx, **P, Effort, baselineText(), Where == Phase::Compile);
   if (!D)
     return D.takeError();
+  if (J && Effort > 0) { // has tried the choice, but with probes in it
+    restartClock(ParentLimit);
+    doubtErrors(M.getContext());
+  }
   Error E = D->Applied                        ? finishChoice(D->chosen().What)
             : D->Measured && !D->isBaseline() ? applyChoice(M, Ctx, D->chosen().What)
                                               : Error::success();

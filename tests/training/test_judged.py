@@ -1,0 +1,218 @@
+"""Policies whose objective is estimated: the compiler's estimates are Python's, and it chooses by them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from make_policy import constant_model, make_policy
+from onnx import TensorProto, helper, numpy_helper
+
+from mlcomp.estimator.design import column_names
+from mlcomp.passes_features.session import feature_names, machine_kinds
+from mlcomp.platforms.platform import find_platform
+from mlcomp.training.candidates import Build
+from mlcomp.training.judged import Judged, blend, choose_caution
+from mlcomp.training.kernels import Kernel
+from mlcomp.training.programs import Program
+
+SOURCE = """
+int table[64], weights[64];
+__attribute__((noinline)) int dot(int x) {
+  int sum = x;
+  for (int i = 0; i < 60; i++) sum += (table[i] ^ x) * weights[i] + (sum >> 3);
+  return sum;
+}
+__attribute__((noinline)) void scale(int x) {
+  for (int i = 0; i < 12; i++) weights[i] = weights[i] * x + table[i];
+}
+int main(int argc, char **argv) {
+  int sum = 0;
+  scale(argc);
+  for (int i = 0; i < 300; i++) sum += dot(i * argc);
+  return sum;
+}
+"""
+COLUMNS = list(column_names(machine_kinds(), feature_names()))
+UNROLL = ("-unroll-threshold=2000", "default<O3>")
+SEQUENCES = [
+    {"name": "baseline", "actions": ["default<O3>"]},
+    {"name": "unroll", "actions": list(UNROLL)},
+    {"name": "lean", "actions": ["default<O1>"]},
+]
+
+
+def linear_model(weights: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:
+    """ONNX of one output: the sum of inputs times weights."""
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "weights"], ["y"])],
+        "linear",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, len(weights)])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])],
+        [numpy_helper.from_array(weights[:, None], "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def make_judged(
+    folder: Path, weights: np.ndarray[Any, np.dtype[np.float32]], caution: float = 0.0, **changes: Any
+) -> Path:
+    """A policy whose judge estimates cycles by a linear model, with half widths of 0.05."""
+    cycles = {
+        "metric": "cycles",
+        "weight": 1.0,
+        "model": "cycles.onnx",
+        "difficulty": "cycles-difficulty.onnx",
+        "columns": COLUMNS,
+        "factor": 1.0,
+        "low": [-1e9] * len(COLUMNS),
+        "high": [1e9] * len(COLUMNS),
+    }
+    judge = {
+        "estimate_share": 1.0,
+        "policy_share": 0.0,
+        "caution": caution,
+        "metrics": [cycles | changes.pop("cycles", {}), {"metric": "flash", "weight": 0.0}],
+    }
+    make_policy(
+        folder,
+        objective="time",
+        baseline="default<O3>",
+        sequences=SEQUENCES,
+        option_sets=[{"name": "none", "actions": []}],
+        option_edits=[],
+        sequence_edits=[],
+        option_model="",
+        efforts=[{"sequences": 9, "option_sets": [0, 1]}] * 4,
+        judge=judge | changes,
+    )
+    (folder / "cycles.onnx").write_bytes(linear_model(weights))
+    (folder / "cycles-difficulty.onnx").write_bytes(constant_model(len(COLUMNS) + 2, [0.05]))
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "program.c"
+    path.write_text(SOURCE)
+    return path
+
+
+def compile_judged(source: Path, policy: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """What `--ml-explain` says, and standard error."""
+    report = source.with_suffix(".json")
+    report.unlink(missing_ok=True)
+    command = [Path(sys.executable).with_name("mlcc"), "-O=ml-time", f"--ml-policy={policy}"]
+    command += [f"--ml-explain=json:{report}", *find_platform("ibex-fast").compile_flags, *options]
+    done = subprocess.run(
+        [*command, "-c", source, "-o", source.with_suffix(".o")], capture_output=True, text=True, check=True
+    )
+    return (json.loads(report.read_text()) if report.exists() else {}), done.stderr
+
+
+def test_the_compiler_sees_what_the_estimator_was_fitted_on(tmp_path: Path, source: Path) -> None:
+    weights = np.random.default_rng(1).normal(0, 0.1, len(COLUMNS)).astype(np.float32)
+    report, errors = compile_judged(source, make_judged(tmp_path / "p", weights))
+    assert not errors
+    kernel = Kernel("program", "program", "", "", (str(source),), folder=Path("/"))
+    program = Program(kernel, find_platform("ibex-fast"))
+    builds = [Build("O3"), Build("O3", UNROLL), Build("O3", ("default<O1>",))]
+    expected = program.inputs(builds, program.static_counts) @ weights
+    found = [trial["estimates"]["cycles"]["log_ratio"] for trial in report["trials"]]
+    assert [trial["sequence"] for trial in report["trials"]] == ["baseline", "unroll", "lean"]
+    assert found == pytest.approx(list(expected), abs=2e-3)
+    assert abs(expected[1] - expected[0]) > 0.05, "the candidates must differ"
+
+
+def only(column: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.array([float(name == column) for name in COLUMNS], np.float32)
+
+
+def test_what_is_estimated_to_be_best_is_chosen(tmp_path: Path, source: Path) -> None:
+    # Cycles as instructions: unrolling executes fewer.
+    report, _ = compile_judged(source, make_judged(tmp_path / "p", only("change:instructions")))
+    assert report["sequence"] == "unroll"
+    assert report["actions"] == list(UNROLL)
+    # Cycles as flash bytes: unrolled code has more.
+    report, _ = compile_judged(source, make_judged(tmp_path / "q", only("flash:")))
+    assert report["sequence"] == "baseline"
+
+
+def test_a_cautious_judge_keeps_the_baseline(tmp_path: Path, source: Path) -> None:
+    report, _ = compile_judged(source, make_judged(tmp_path / "p", only("change:instructions"), caution=100.0))
+    assert report["sequence"] == "baseline"
+    assert report["trials"][1]["estimates"]["cycles"]["log_ratio"] < 0
+    assert report["trials"][1]["estimates"]["cycles"]["half_width"] == pytest.approx(0.05)
+
+
+def test_outside_of_what_was_fitted_the_interval_is_wider(tmp_path: Path, source: Path) -> None:
+    ends = [0.0] * len(COLUMNS)
+    policy = make_judged(tmp_path / "p", only("change:instructions"), cycles={"low": ends, "high": ends})
+    report, _ = compile_judged(source, policy)
+    assert report["trials"][1]["estimates"]["cycles"]["half_width"] == pytest.approx(0.1)
+
+
+def test_weights_of_the_user(tmp_path: Path, source: Path) -> None:
+    policy = make_judged(tmp_path / "p", only("change:instructions"))
+    assert compile_judged(source, policy, "--ml-weights=size=1,time=0")[0]["sequence"] == "baseline"
+    assert compile_judged(source, policy, "--ml-weights=size=0,time=1")[0]["sequence"] == "unroll"
+    _, errors = compile_judged(source, policy, "--ml-weights=energy=1")
+    assert "this policy does not estimate energy; compiling as clang does" in errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cycles": {"columns": ["work:magic"]}}, "names input 'work:magic', which this build lacks"),
+        ({"cycles": {"columns": COLUMNS[:5]}}, "the ranges of cycles are not those of its inputs"),
+        ({"cycles": {"model": "../x.onnx"}}, "leaves the folder"),
+        ({"cycles": {"model": "none.onnx"}}, "cannot read"),
+        ({"cycles": {"difficulty": "cycles.onnx"}}, "cycles.onnx does not fit the inputs of cycles"),
+        ({"cycles": {"model": ""}}, "there is no model of cycles"),
+        ({"cycles": {"weight": 0.0}}, "judge has no weights"),
+        ({"metrics": []}, "judge has no metrics"),
+        ({"metrics": [7]}, "expected object"),
+        ({"caution": "much"}, "expected number"),
+    ],
+)
+def test_a_broken_judge_costs_one_line(tmp_path: Path, source: Path, changes: dict[str, Any], message: str) -> None:
+    policy = make_judged(tmp_path / "p", only("change:instructions"), **changes)
+    report, errors = compile_judged(source, policy)
+    assert message in errors
+    assert len(errors.splitlines()) == 1
+    assert not report
+    assert source.with_suffix(".o").exists()
+
+
+def table(actual: Any, estimated: Any, half: float = 0.1) -> Judged:
+    actual, estimated = np.array(actual, np.float64), np.array(estimated, np.float64)
+    projects = [f"p{i}" for i in range(len(actual))]
+    return Judged(projects, np.zeros((len(actual), 3), np.float32), actual, estimated, np.full(actual.shape, half))
+
+
+def test_shares_follow_what_tells_more() -> None:
+    random = np.random.default_rng(0)
+    actual = np.column_stack([np.zeros(50), random.normal(0, 0.1, (50, 4))])
+    noise = random.normal(0, 0.1, actual.shape)
+    judge_knows, value_knows = blend(table(actual, actual), noise), blend(table(actual, noise), actual)
+    assert judge_knows[0] == pytest.approx(1, abs=0.01)
+    assert judge_knows[1] == pytest.approx(0, abs=0.01)
+    assert value_knows[1] == pytest.approx(1, abs=0.01)
+
+
+def test_caution_grows_where_estimates_mislead() -> None:
+    right = table([[0, -0.1]] * 20, [[0, -0.1]] * 20)
+    assert choose_caution(right, np.zeros((20, 2)), (1.0, 0.0))[0] <= 0.75
+    # Those that promise little are wrong.
+    actual, estimated = [[0, -0.1]] * 15 + [[0, 0.3]] * 5, [[0, -0.1]] * 15 + [[0, -0.02]] * 5
+    caution, rows = choose_caution(table(actual, estimated), np.zeros((20, 2)), (1.0, 0.0))
+    assert 0.2 <= caution <= 0.75
+    assert rows[0]["worse"] == pytest.approx(0.25)

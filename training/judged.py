@@ -1,0 +1,293 @@
+"""`mlcomp train` for objectives that cannot be measured while compiling: time, energy, and all at once.
+
+Steps, each resumable: grow a coreset of sequences by what programs cost on a platform; profile programs under it, under
+variants of it and at the standard levels; fit the judge, which is the part of the Performance Estimator that needs no
+run of the program; fit the value model; and learn how much to trust either. Test programs are never built.
+The run folder holds `run.json`, measurements, a profile store, and ONNX models.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import nnls
+
+from mlcomp.estimator import store
+from mlcomp.estimator.design import Design, design
+from mlcomp.estimator.fit import Fitted, fit_metric
+from mlcomp.estimator.fit import Settings as FitSettings
+from mlcomp.estimator.onnx_export import export
+from mlcomp.passes_features.session import feature_names, machine_kinds
+from mlcomp.platforms.platform import find_platform
+from mlcomp.training import ranking
+from mlcomp.training.candidates import LEVELS, OBJECTIVES, Build, Space, action_space
+from mlcomp.training.coreset import Point, Search, ir_edits, toggle
+from mlcomp.training.kernels import Kernel, kernels
+from mlcomp.training.measure import ProgramBench
+from mlcomp.training.programs import Program, combined_features, jobs_for, profile_programs, usable_kernels
+from mlcomp.training.run import finish
+
+Report = Callable[[str], None]
+Floats = npt.NDArray[np.float64]
+
+BASELINE = "default<O3>"
+PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
+TRUST = 0.5  # see Search
+CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 3.0, 100.0)  # of half widths of intervals
+WORSE = 0.01  # of the objective: a program that is worse by more than that
+WORSE_SHARE = 0.04  # of programs that may be
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a run's result."""
+
+    target: str
+    objective: str
+    platform: str
+    seed: int = 0
+    search_programs: int = 30
+    coreset: int = 6
+    variants: int = 20
+    seconds: float = 40.0  # for the choice of each metric's model
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Metrics whose weighted mean of logarithms is minimised."""
+        return OBJECTIVES[self.objective]
+
+
+def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
+    """Runs all steps into folder `run`; raises `CorpusError` or `PlatformError` where something is missing."""
+    run.mkdir(parents=True, exist_ok=True)
+    find_platform(settings.platform).prepare(report)
+    space = action_space(settings.target, settings.objective)
+    programs = usable_kernels([k for k in kernels() if k.split != "test"])
+    searched = cheapest([k for k in programs if k.split == "train"], settings.search_programs)
+    report(f"searching on {len(searched)} programs")
+    with ProgramBench(settings.platform, searched, settings.weights, run / "search.jsonl", jobs) as bench:
+        search = Search(bench, space, trust=TRUST, start=Point(pipeline=BASELINE), part=3, report=report)
+        points = search.grow(settings.coreset)
+    sequences = [(*p.candidate().sequence, *p.codegen) for p in points]
+    sequences += [(pipeline,) for pipeline in PLAIN]
+    rows = profiled(settings, programs, points, space, run / "profile", jobs, report)
+    report(f"{len(rows)} rows in the profile store")
+    alternatives = [Build(LEVELS[0], p.candidate().sequence, p.candidate().options) for p in points]
+    alternatives += [Build(LEVELS[0], (pipeline,)) for pipeline in PLAIN]
+    fit_and_write(settings, run, rows, sequences, alternatives, programs, report)
+
+
+def cheapest(programs: Sequence[Kernel], count: int) -> list[Kernel]:
+    """Those with the least source, as they compile fastest."""
+    return sorted(programs, key=lambda k: (sum(s.path.stat().st_size for s in k.files()), k.name))[:count]
+
+
+def variants(points: Sequence[Point], space: Space, count: int, seed: int) -> list[Build]:
+    """Seeded changes of the coreset's points: so that the judge knows their surroundings."""
+    random_ = random.Random(seed)
+    edits = ir_edits(space)
+    found: list[Build] = []
+    while len(found) < count:
+        point = random_.choice([Point(pipeline=BASELINE), *points])
+        for _ in range(random_.randint(1, 3)):
+            point = random_.choice(edits)(point)
+        for option in random_.sample(space.codegen_options, random_.randint(0, 3)):
+            point = replace(point, codegen=toggle(point.codegen, option))
+        found.append(Build(LEVELS[0], point.candidate().sequence, point.candidate().options))
+    return found
+
+
+def profiled(
+    settings: Settings,
+    programs: Sequence[Kernel],
+    points: Sequence[Point],
+    space: Space,
+    folder: Path,
+    jobs: int,
+    report: Report,
+) -> list[dict[str, Any]]:
+    """Rows of the programs under the baseline, the coreset, plain pipelines and variants."""
+    builds = [Build(LEVELS[0]), *(Build(LEVELS[0], p.candidate().sequence, p.candidate().options) for p in points)]
+    builds += [Build(LEVELS[0], (pipeline,)) for pipeline in PLAIN]
+    builds += variants(points, space, settings.variants, settings.seed)
+    work = jobs_for(programs, [settings.platform], list(dict.fromkeys(builds)))
+    report(f"profiling {len(work)} jobs")
+    done = 0
+
+    def count(_: object) -> None:
+        nonlocal done
+        done += 1
+        if done % 20 == 0:
+            report(f"{done} jobs profiled")
+
+    profile_programs(work, folder, jobs, count)
+    rows: list[dict[str, Any]] = store.read(folder).to_pylist()
+    return rows
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Programs (n) under alternatives (a), the baseline first, as logarithms against the baseline.
+
+    `actual`, `estimated` and `half_widths` are (n, a): the objective as measured, and as models estimate it that have
+    not seen the program's project. `features` (n, f) are of the source.
+    """
+
+    projects: list[str]
+    features: npt.NDArray[np.float32]
+    actual: Floats
+    estimated: Floats
+    half_widths: Floats
+
+
+def fit_and_write(
+    settings: Settings,
+    run: Path,
+    rows: list[dict[str, Any]],
+    sequences: Sequence[Sequence[str]],
+    alternatives: Sequence[Build],
+    programs: Sequence[Kernel],
+    report: Report,
+) -> None:
+    """The judge's models, the value model, their shares and caution; then everything as files."""
+    data = design(rows, "static", machine_kinds(), feature_names())
+    metrics = [m for m in settings.weights if m != "flash"]
+    fit_settings = FitSettings(settings.platform, settings.seconds, settings.seed)
+    judge = {metric: fit_metric(data, "static", metric, fit_settings, report) for metric in metrics}
+    judged = judged_table(settings, data, judge, rows, alternatives, programs)
+    value = ranking.fit(
+        judged.features,
+        judged.actual.astype(np.float32),
+        judged.projects,
+        feature_names().index("instructions"),
+        1,
+        settings.seed,
+        report,
+    )
+    shares = blend(judged, np.asarray(value.held_out, np.float64))
+    caution, table = choose_caution(judged, np.asarray(value.held_out, np.float64), shares)
+    for row in table:
+        report(f"caution {row['caution']}: mean {row['mean']:.4f}, worse {row['worse']:.1%}")
+    report(f"shares {shares[0]:.3f} of the judge, {shares[1]:.3f} of the value model; caution {caution}")
+    files = {"sequence": value.export(len(feature_names()))}
+    parity = {"sequence": judged.features}
+    entries = []
+    for metric, weight in settings.weights.items():
+        entry: dict[str, Any] = {"metric": metric, "weight": weight}
+        if metric in judge:
+            entry |= judge_entry(judge[metric], data)
+            x = data.x.astype(np.float32)
+            files[metric] = export(judge[metric].model, x.shape[1]).SerializeToString()
+            files[f"{metric}-difficulty"] = export(
+                judge[metric].intervals.difficulty, x.shape[1] + 2
+            ).SerializeToString()
+            predicted = judge[metric].model.predict(data.x)
+            parity[metric] = x
+            parity[f"{metric}-difficulty"] = np.column_stack([x, predicted, np.abs(predicted)]).astype(np.float32)
+        entries.append(entry)
+    for name, contents in files.items():
+        (run / f"{name}.onnx").write_bytes(contents)
+    content = {
+        "sequences": [[BASELINE], *[list(s) for s in sequences]],
+        "option_sets": [[]],
+        "edits": [],
+        "models": {"sequence": {"chosen": value.name, "margin": value.margin, "cross_validation": value.table}},
+        "judge": {
+            "estimate_share": shares[0],
+            "policy_share": shares[1],
+            "caution": caution,
+            "metrics": entries,
+        },
+        "cautions": table,
+        "profiled": {"modules": len(judged.projects), "projects": sorted(set(judged.projects))},
+    }
+    finish(run, asdict(settings), content, parity)
+
+
+def judge_entry(fitted: Fitted, data: Design) -> dict[str, Any]:
+    """What the manifest says of a metric's models."""
+    return {
+        "model": f"{fitted.metric}.onnx",
+        "difficulty": f"{fitted.metric}-difficulty.onnx",
+        "columns": list(data.columns),
+        "low": fitted.range.low.tolist(),
+        "high": fitted.range.high.tolist(),
+        "factor": fitted.intervals.factor,
+        "tried": [{"kind": t.candidate.kind, "model": t.candidate.name, "mean_error": t.error} for t in fitted.tried],
+    }
+
+
+def judged_table(
+    settings: Settings,
+    data: Design,
+    judge: dict[str, Fitted],
+    rows: list[dict[str, Any]],
+    alternatives: Sequence[Build],
+    programs: Sequence[Kernel],
+) -> Judged:
+    """Programs that have been measured under the baseline and every alternative."""
+    numbers = {
+        (row["level"], tuple(row["sequence"]), tuple(row["options"])): row["build"] for row in rows
+    }  # the same for all programs
+    builds = [numbers[b.level, b.sequence, b.options] for b in alternatives]
+    place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
+    total = sum(settings.weights.values())
+    weighted = {m: w / total for m, w in settings.weights.items()}
+    actual = sum(w * data.targets[m] for m, w in weighted.items())
+    flash = data.x[:, data.columns.index("flash:")]
+    estimated = sum(w * (judge[m].tried[0].predicted if m in judge else flash) for m, w in weighted.items())
+    half = sum(
+        weighted[m] * fitted.intervals.half_widths(data.x, fitted.tried[0].predicted, fitted.range.outside(data.x))
+        for m, fitted in judge.items()
+    )
+    usable = [k for k in programs if all((k.name, b) in place for b in builds)]
+    index = np.array([[place[k.name, b] for b in builds] for k in usable])
+
+    def with_baseline(values: Any) -> Floats:
+        return np.column_stack([np.zeros(len(usable)), np.asarray(values)[index]])
+
+    return Judged(
+        [k.project for k in usable],
+        np.stack([source_features(k, settings.platform) for k in usable]),
+        with_baseline(actual),
+        with_baseline(estimated),
+        with_baseline(half),
+    )
+
+
+def source_features(kernel: Kernel, platform: str) -> npt.NDArray[np.float32]:
+    """Features (f,) of a program before it is optimised."""
+    return combined_features(Program(kernel, find_platform(platform)).source_features(LEVELS[0]))
+
+
+def blend(judged: Judged, valued: Floats) -> tuple[float, float]:
+    """Shares of judge and value model in the best estimate of the objective; neither is negative."""
+    x = np.column_stack([judged.estimated[:, 1:].ravel(), valued[:, 1:].ravel()])
+    shares, _ = nnls(x, judged.actual[:, 1:].ravel())
+    return float(shares[0]), float(shares[1])
+
+
+def choose_caution(judged: Judged, valued: Floats, shares: tuple[float, float]) -> tuple[float, list[dict[str, float]]]:
+    """How many half widths below 0 a score must be: the best that makes few enough programs worse.
+
+    With it, a table: for each caution, the mean of the objective, and the share of programs that got worse.
+    """
+    score = shares[0] * judged.estimated + shares[1] * valued
+    half = shares[0] * judged.half_widths
+    rows = np.arange(len(score))
+    table = []
+    for caution in CAUTIONS:
+        allowed = np.where(score + caution * half < 0, score, 0.0)
+        allowed[:, 0] = 0.0
+        chosen = judged.actual[rows, allowed.argmin(1)]
+        table.append(
+            {"caution": caution, "mean": float(chosen.mean()), "worse": float((chosen > np.log1p(WORSE)).mean())}
+        )
+    good = [row for row in table if row["worse"] <= WORSE_SHARE] or [min(table, key=lambda row: row["worse"])]
+    return min(good, key=lambda row: row["mean"])["caution"], table
