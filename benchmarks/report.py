@@ -148,6 +148,36 @@ def estimator_section(result: dict[str, Any]) -> list[str]:
         for metric, row in metrics.items():
             cells = [f"{row['kinds'][k]['mean_error']:.2%}" if k in row["kinds"] else "-" for k in kinds]
             lines.append(f"| {setting} | {metric} | " + " | ".join(cells) + " |")
+    plot = f"plots/estimator-{result['platform']}.png"
+    lines += ["", f"![Predicted against measured, and learning curves, of {result['platform']}]({plot})"]
+    return [*lines, ""]
+
+
+def objectives_section(result: dict[str, Any]) -> list[str]:
+    """What the policies for other objectives than size bring."""
+    lines = [
+        "## Time, energy, and all at once",
+        "",
+        f"`{result['command']}`: {result['programs']} {result['split']} kernels on `{result['platform']}`, whose",
+        "projects were in no search, fit or choice. Geometric means against clang -O3; energy also against the best of",
+        "-O2, -O3 and -Os for each kernel. Worse: the share of kernels that are more than 1 % worse than -O3.",
+        "",
+        "| compiler | cycles | worse | energy | worse | against best level | flash | wrong output |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for compiler, table in result["compilers"].items():
+        cycles, energy = table["cycles"], table["energy"]
+        lines.append(
+            f"| {compiler} | {cycles['geomean']:.4f} | {cycles['worse_than_1_percent']:.0%} | {energy['geomean']:.4f} "
+            f"| {energy['worse_than_1_percent']:.0%} | {energy['against_best_level']:.4f} "
+            f"| {table['flash']['geomean']:.3f} | {len(table['wrong'])} |"
+        )
+    wanted = "Wanted: time 0.95 of -O3 for `time`, energy 0.96 of the best level for `energy`, at most 5 % worse."
+    lines += ["", wanted, "", "Cycles of each kernel against -O3:", ""]
+    shown = [c for c in result["compilers"] if c not in ("-O3", "-Oz") and not c.endswith(("effort 0", "effort 2"))]
+    lines += ["| kernel | " + " | ".join(shown) + " |", "|---|" + "---|" * len(shown)]
+    for kernel, row in result["kernels"].items():
+        lines.append(f"| {kernel} | " + " | ".join(f"{row[c][0] / row['-O3'][0]:.3f}" for c in shown) + " |")
     return [*lines, ""]
 
 
@@ -172,6 +202,9 @@ def main() -> None:
     path = RESULTS / "energy.json"
     if path.exists():
         lines += energy_section(json.loads(path.read_text()))
+    path = RESULTS / "objectives.json"
+    if path.exists():
+        lines += objectives_section(json.loads(path.read_text()))
     for path in sorted(RESULTS.glob("estimator-*.json")):
         lines += estimator_section(json.loads(path.read_text()))
     path = RESULTS / "speed.json"

@@ -62,7 +62,7 @@ def profile(
             if like:
                 if not keep:
                     raise click.UsageError("--like needs --keep, the folder of the programs")
-                known = [row for row in store.read(folder).to_pylist() if row["platform"] == like]
+                known = [r for r in store.read(folder).to_pylist() if r["platform"] == like and r["build"] < count]
                 for name in names:
                     again = progress.add_task(name, total=len(known))
                     advance = functools.partial(progress.advance, again)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from mlcomp.estimator.design import DataError
+from mlcomp.estimator.store import StoreError
 from mlcomp.passes_features.native import NativeError
 from mlcomp.platforms.measurement import PlatformError
 from mlcomp.platforms.platform import find_platform
@@ -14,6 +16,7 @@ from mlcomp.platforms.targets import targets
 from mlcomp.training import judged
 from mlcomp.training.candidates import OBJECTIVES
 from mlcomp.training.corpus import CorpusError
+from mlcomp.training.run import RunError
 from mlcomp.training.train import Settings
 from mlcomp.training.train import train as run_training
 
@@ -31,6 +34,9 @@ from mlcomp.training.train import train as run_training
 @click.option(
     "--search-programs", default=judged.Settings.search_programs, show_default=True, help="For others: searched on."
 )
+@click.option(
+    "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are taken."
+)
 def train(
     target: str,
     objective: str,
@@ -42,6 +48,7 @@ def train(
     search_modules: int,
     profile_modules: int,
     search_programs: int,
+    pool: tuple[Path, ...],
 ) -> None:
     """Search sequences, profile code and fit the models of a policy; an interrupted run goes on.
 
@@ -65,9 +72,8 @@ def train(
                 raise click.UsageError(f"give a --platform of {target} to run programs on")
             if find_platform(where).target_name != target:
                 raise click.UsageError(f"platform '{where}' does not run code for {target}")
-            judged.train(
-                judged.Settings(target, objective, where, seed, search_programs, coreset), folder, jobs, report
-            )
-    except (CorpusError, NativeError, PlatformError, OSError) as problem:
+            chosen = judged.Settings(target, objective, where, seed, search_programs, coreset)
+            judged.train(chosen, folder, jobs, report, pool)
+    except (CorpusError, DataError, NativeError, PlatformError, RunError, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem
     click.echo(f"run {folder} is complete; ship it with: mlcomp-export {folder} -o policies/{target}-{objective}")

@@ -18,15 +18,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 
 from mlcomp.estimator.design import COUNTS, DataError, Design, Floats
 from mlcomp.estimator.intervals import Intervals, Range, calibrate
-from mlcomp.estimator.metrics import summary
+from mlcomp.estimator.metrics import relative_errors, summary
 from mlcomp.estimator.onnx_export import export
 from mlcomp.estimator.selection import Tried, select, unseen_builds, unseen_programs
 
 FORMAT = 1
 COVER = 0.9
+LEARNING = (0.1, 0.2, 0.4, 0.7, 1.0)  # shares of the projects
+FEWEST = 3
+POINTS = 400
 PARITY = 1e-3  # of logarithms, between scikit-learn and ONNX Runtime
 MANIFEST = "estimator.json"
 Report = Callable[[str], None]
@@ -103,12 +107,37 @@ def evaluate(fitted: list[Fitted], designs: dict[str, Design]) -> dict[str, Any]
             "mean_half_width": float(half.mean()),
             "outside": float(outside.mean()),
             "kinds": kinds,
+            "learning": learning_curve(one, known, test),
+            "points": points(predicted, y),
             "by_program": {
                 str(p): summary(predicted[test.programs == p], y[test.programs == p], test.programs[test.programs == p])
                 for p in np.unique(test.programs)
             },
         }
     return table
+
+
+def learning_curve(fitted: Fitted, known: Design, test: Design) -> list[dict[str, float]]:
+    """Mean error on the test programs of the chosen model, fitted on ever more projects, in a seeded order."""
+    projects = np.unique(known.projects)
+    order = np.random.default_rng(0).permutation(projects)
+    model, y = fitted.tried[0].candidate.model, test.targets[fitted.metric]
+    curve = []
+    for share in LEARNING:
+        count = max(FEWEST, round(share * len(order)))
+        part = known.rows(np.isin(known.projects, order[:count]))
+        predicted = clone(model).fit(part.x, part.targets[fitted.metric]).predict(test.x)
+        curve.append({"projects": count, "rows": len(part), "mean_error": float(relative_errors(predicted, y).mean())})
+    return curve
+
+
+def points(predicted: Floats, y: Floats) -> dict[str, list[float]]:
+    """Ratios as predicted and as measured, of a seeded sample of rows."""
+    chosen = np.random.default_rng(0).permutation(len(y))[:POINTS]
+    return {
+        "predicted": np.exp(predicted[chosen]).round(4).tolist(),
+        "measured": np.exp(y[chosen]).round(4).tolist(),
+    }
 
 
 def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report = lambda _: None) -> dict[str, Any]:

@@ -105,11 +105,15 @@ def analytic(data: Design, metric: str, platform: str) -> dict[str, Any]:
     work, base = data.indices("work:"), data.indices("base:")
     anchor = next(iter(data.indices(f"anchor:{metric}")), None)
     kinds = [data.columns[i].removeprefix("work:") for i in work]
-    order = [kinds.index(k) for k in ("instructions", "loads", "stores", "bytes")]
     prior = priors(platform, metric, kinds)
+    documented = [i for i, cost in enumerate(prior) if cost > 0]
+    order = [kinds.index(k) for k in ("instructions", "loads", "stores", "bytes")]
     return {
         "roofline": Roofline([work[i] for i in order], [base[i] for i in order], ROOFLINE_PRIOR, anchor),
         **{f"refined, stiffness {s}": Refined(work, base, prior, anchor, s) for s in STIFFNESS},
+        "refined, documented events": Refined(
+            [work[i] for i in documented], [base[i] for i in documented], [prior[i] for i in documented], anchor, 0.003
+        ),
     }
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mlcomp.training.candidates import Space
 from mlcomp.training.measure import Bench, Candidate, Ratios
@@ -216,3 +218,16 @@ class Search:
             if k == 0:
                 self._narrow(self.start)
         return chosen
+
+
+def complementary(ratios: npt.NDArray[np.floating[Any]], count: int) -> list[int]:
+    """The columns that a compiler gains most by when it measures them all beside column 0, the best first."""
+    best = np.minimum(ratios[:, 0], 0)
+    chosen: list[int] = []
+    while len(chosen) < min(count, ratios.shape[1] - 1):
+        gains = np.minimum(best[:, None], ratios).mean(0)
+        gains[chosen] = np.inf
+        gains[0] = np.inf
+        chosen.append(int(gains.argmin()))
+        best = np.minimum(best, ratios[:, chosen[-1]])
+    return chosen

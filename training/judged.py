@@ -27,11 +27,11 @@ from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training import ranking
 from mlcomp.training.candidates import LEVELS, OBJECTIVES, Build, Space, action_space
-from mlcomp.training.coreset import Point, Search, ir_edits, toggle
+from mlcomp.training.coreset import Point, Search, complementary
 from mlcomp.training.kernels import Kernel, kernels
 from mlcomp.training.measure import ProgramBench
 from mlcomp.training.programs import Program, combined_features, jobs_for, profile_programs, usable_kernels
-from mlcomp.training.run import finish
+from mlcomp.training.run import finish, sequences_of
 
 Report = Callable[[str], None]
 Floats = npt.NDArray[np.float64]
@@ -52,8 +52,9 @@ class Settings:
     objective: str
     platform: str
     seed: int = 0
-    search_programs: int = 30
+    search_programs: int = 24
     coreset: int = 6
+    profile_programs: int = 50
     variants: int = 20
     seconds: float = 40.0  # for the choice of each metric's model
 
@@ -63,24 +64,39 @@ class Settings:
         return OBJECTIVES[self.objective]
 
 
-def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
-    """Runs all steps into folder `run`; raises `CorpusError` or `PlatformError` where something is missing."""
+def train(settings: Settings, run: Path, jobs: int, report: Report, pool: Sequence[Path] = ()) -> None:
+    """Runs all steps into folder `run`.
+
+    With a `pool` of finished runs, their sequences are taken in place of a search. Raises `CorpusError`,
+    `PlatformError` or `RunError` where something is missing.
+    """
     run.mkdir(parents=True, exist_ok=True)
     find_platform(settings.platform).prepare(report)
     space = action_space(settings.target, settings.objective)
     programs = usable_kernels([k for k in kernels() if k.split != "test"])
+    if pool:
+        found = [s for other in pool for s in sequences_of(other)]
+    else:
+        found = search(settings, programs, space, run / "search.jsonl", jobs, report)
+    sequences = list(dict.fromkeys([*found, *((pipeline,) for pipeline in PLAIN)]))
+    builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
+    builds += variants(sequences, space, settings.variants, settings.seed)
+    profiled = cheapest(programs, settings.profile_programs)
+    rows = profile(settings, profiled, builds, run / "profile", jobs, report)
+    report(f"{len(rows)} rows in the profile store")
+    fit_and_write(settings, run, rows, sequences, profiled, report)
+
+
+def search(
+    settings: Settings, programs: Sequence[Kernel], space: Space, known: Path, jobs: int, report: Report
+) -> list[tuple[str, ...]]:
+    """A coreset of sequences for the objective, by measuring training programs."""
     searched = cheapest([k for k in programs if k.split == "train"], settings.search_programs)
     report(f"searching on {len(searched)} programs")
-    with ProgramBench(settings.platform, searched, settings.weights, run / "search.jsonl", jobs) as bench:
-        search = Search(bench, space, trust=TRUST, start=Point(pipeline=BASELINE), part=3, report=report)
-        points = search.grow(settings.coreset)
-    sequences = [(*p.candidate().sequence, *p.codegen) for p in points]
-    sequences += [(pipeline,) for pipeline in PLAIN]
-    rows = profiled(settings, programs, points, space, run / "profile", jobs, report)
-    report(f"{len(rows)} rows in the profile store")
-    alternatives = [Build(LEVELS[0], p.candidate().sequence, p.candidate().options) for p in points]
-    alternatives += [Build(LEVELS[0], (pipeline,)) for pipeline in PLAIN]
-    fit_and_write(settings, run, rows, sequences, alternatives, programs, report)
+    with ProgramBench(settings.platform, searched, settings.weights, known, jobs) as bench:
+        grown = Search(bench, space, trust=TRUST, start=Point(pipeline=BASELINE), part=3, report=report)
+        points = grown.grow(settings.coreset)
+    return [(*p.candidate().sequence, *p.codegen) for p in points]
 
 
 def cheapest(programs: Sequence[Kernel], count: int) -> list[Kernel]:
@@ -88,34 +104,35 @@ def cheapest(programs: Sequence[Kernel], count: int) -> list[Kernel]:
     return sorted(programs, key=lambda k: (sum(s.path.stat().st_size for s in k.files()), k.name))[:count]
 
 
-def variants(points: Sequence[Point], space: Space, count: int, seed: int) -> list[Build]:
-    """Seeded changes of the coreset's points: so that the judge knows their surroundings."""
+def variants(sequences: Sequence[Sequence[str]], space: Space, count: int, seed: int) -> list[Build]:
+    """Seeded changes of sequences: so that the judge knows their surroundings."""
     random_ = random.Random(seed)
-    edits = ir_edits(space)
     found: list[Build] = []
     while len(found) < count:
-        point = random_.choice([Point(pipeline=BASELINE), *points])
+        actions = list(random_.choice(sequences))
         for _ in range(random_.randint(1, 3)):
-            point = random_.choice(edits)(point)
-        for option in random_.sample(space.codegen_options, random_.randint(0, 3)):
-            point = replace(point, codegen=toggle(point.codegen, option))
-        found.append(Build(LEVELS[0], point.candidate().sequence, point.candidate().options))
+            kind = random_.random()
+            options = [a for a in actions if a.startswith("-")]
+            if kind < 0.3 and options:
+                actions.remove(random_.choice(options))
+            elif kind < 0.65:
+                actions = list(toggle_option(actions, random_.choice((*space.ir_options, *space.codegen_options))))
+            else:
+                actions.insert(random_.choice((0, len(actions))), random_.choice(space.passes))
+        found.append(Build(LEVELS[0], tuple(actions)))
     return found
 
 
-def profiled(
-    settings: Settings,
-    programs: Sequence[Kernel],
-    points: Sequence[Point],
-    space: Space,
-    folder: Path,
-    jobs: int,
-    report: Report,
+def toggle_option(actions: Sequence[str], option: str) -> tuple[str, ...]:
+    """`actions` with an option set in front, in place of another value of it."""
+    name = option.split("=")[0]
+    return (option, *(a for a in actions if a.split("=")[0] != name))
+
+
+def profile(
+    settings: Settings, programs: Sequence[Kernel], builds: Sequence[Build], folder: Path, jobs: int, report: Report
 ) -> list[dict[str, Any]]:
-    """Rows of the programs under the baseline, the coreset, plain pipelines and variants."""
-    builds = [Build(LEVELS[0]), *(Build(LEVELS[0], p.candidate().sequence, p.candidate().options) for p in points)]
-    builds += [Build(LEVELS[0], (pipeline,)) for pipeline in PLAIN]
-    builds += variants(points, space, settings.variants, settings.seed)
+    """Rows of programs under builds, the first of them the baseline."""
     work = jobs_for(programs, [settings.platform], list(dict.fromkeys(builds)))
     report(f"profiling {len(work)} jobs")
     done = 0
@@ -145,13 +162,17 @@ class Judged:
     estimated: Floats
     half_widths: Floats
 
+    def columns(self, kept: Sequence[int]) -> Judged:
+        """Some of the alternatives."""
+        tables = {name: getattr(self, name)[:, kept] for name in ("actual", "estimated", "half_widths")}
+        return replace(self, **tables)
+
 
 def fit_and_write(
     settings: Settings,
     run: Path,
     rows: list[dict[str, Any]],
-    sequences: Sequence[Sequence[str]],
-    alternatives: Sequence[Build],
+    sequences: Sequence[tuple[str, ...]],
     programs: Sequence[Kernel],
     report: Report,
 ) -> None:
@@ -160,7 +181,10 @@ def fit_and_write(
     metrics = [m for m in settings.weights if m != "flash"]
     fit_settings = FitSettings(settings.platform, settings.seconds, settings.seed)
     judge = {metric: fit_metric(data, "static", metric, fit_settings, report) for metric in metrics}
-    judged = judged_table(settings, data, judge, rows, alternatives, programs)
+    judged = judged_table(settings, data, judge, rows, [Build(LEVELS[0], s) for s in sequences], programs)
+    kept = [0, *complementary(judged.actual, settings.coreset)]
+    report(f"sequences kept of {len(sequences)}: {kept[1:]}")
+    judged = judged.columns(kept)
     value = ranking.fit(
         judged.features,
         judged.actual.astype(np.float32),
@@ -194,7 +218,7 @@ def fit_and_write(
     for name, contents in files.items():
         (run / f"{name}.onnx").write_bytes(contents)
     content = {
-        "sequences": [[BASELINE], *[list(s) for s in sequences]],
+        "sequences": [[BASELINE], *[list(sequences[k - 1]) for k in kept[1:]]],
         "option_sets": [[]],
         "edits": [],
         "models": {"sequence": {"chosen": value.name, "margin": value.margin, "cross_validation": value.table}},

@@ -15,6 +15,18 @@ from mlcomp.passes_features.session import feature_names
 from mlcomp.platforms.targets import targets
 
 
+class RunError(Exception):
+    """A run folder that lacks something; the message is one line."""
+
+
+def sequences_of(run: Path) -> list[tuple[str, ...]]:
+    """The sequences of a finished run, but for the baseline; raises `RunError`."""
+    try:
+        return [tuple(s) for s in json.loads((run / "run.json").read_text())["sequences"][1:]]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RunError(f"'{run}' is no finished training run: {problem}") from problem
+
+
 def finish(
     run: Path, settings: dict[str, Any], content: dict[str, Any], inputs: Mapping[str, npt.NDArray[np.float32]]
 ) -> None:

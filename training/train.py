@@ -21,7 +21,7 @@ import numpy.typing as npt
 from mlcomp.passes_features.session import feature_names
 from mlcomp.training import corpus
 from mlcomp.training.candidates import Space, action_space
-from mlcomp.training.coreset import Point, Search, toggle
+from mlcomp.training.coreset import Point, Search, complementary, toggle
 from mlcomp.training.corpus import ModuleRecord
 from mlcomp.training.measure import Bench, Candidate, ModuleBench, Ratios
 from mlcomp.training.profile import Profile, profile
@@ -200,19 +200,6 @@ def pooled(run: Path, space: Space) -> list[tuple[str, ...]]:
     for action in (a for s in sequences for a in s if a not in known):
         raise corpus.CorpusError(f"{path} has '{action}', which is no action of actions.toml")
     return sequences
-
-
-def complementary(ratios: npt.NDArray[Any], count: int) -> list[int]:
-    """The columns that a compiler gains most by when it measures them all beside column 0, the best first."""
-    best = np.minimum(ratios[:, 0], 0)
-    chosen: list[int] = []
-    while len(chosen) < min(count, ratios.shape[1] - 1):
-        gains = np.minimum(best[:, None], ratios).mean(0)
-        gains[chosen] = np.inf
-        gains[0] = np.inf
-        chosen.append(int(gains.argmin()))
-        best = np.minimum(best, ratios[:, chosen[-1]])
-    return chosen
 
 
 def fit_models(data: Profile, seed: int, report: Report) -> dict[str, Fitted]:

@@ -29,11 +29,11 @@ namespace mlcomp {
 using namespace machine;
 
 static constexpr StringLiteral Names[NumKinds] = {
-    "instructions",   "bytes",        "narrow",          "loads",          "stores",      "partial_access",
-    "stack_access",   "transfers",    "multiplications", "divisions",      "float_ops",   "branches",
-    "branches_taken", "jumps",        "calls",           "indirect_calls", "returns",     "load_uses",
-    "product_uses",   "blocks",       "wide_starts",     "lost_blocks",    "float_calls", "integer_calls",
-    "memory_calls",   "memory_bytes", "outside_calls"};
+    "instructions",   "bytes",      "narrow",          "loads",          "stores",       "partial_access",
+    "stack_access",   "transfers",  "multiplications", "divisions",      "float_ops",    "branches",
+    "branches_taken", "jumps",      "calls",           "indirect_calls", "returns",      "load_uses",
+    "product_uses",   "blocks",     "wide_starts",     "lost_blocks",    "float_calls",  "integer_calls",
+    "memory_calls",   "copy_bytes", "move_bytes",      "set_bytes",      "outside_calls"};
 
 ArrayRef<StringLiteral> machineKindNames() { return Names; }
 
@@ -86,6 +86,13 @@ static std::optional<Kind> libraryCall(StringRef Callee) {
     if (Callee.ends_with(End))
       return Callee.contains("fix") ? FloatCalls : IntegerCalls;
   return std::nullopt;
+}
+
+/// Where the bytes of a routine that works on memory are counted.
+static Kind bytesOf(StringRef Callee) {
+  return Callee.contains("memmove")                               ? MoveBytes
+         : Callee.contains("memset") || Callee.contains("memclr") ? SetBytes
+                                                                  : CopyBytes;
 }
 
 namespace {
@@ -196,7 +203,7 @@ BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, Machine
       B.Callees.push_back(Operand.isGlobal() ? Operand.getGlobal()->getName().str()
                                              : Operand.getSymbolName());
       if (libraryCall(B.Callees.back()) == MemoryCalls)
-        Counts[MemoryBytes] += Facts.MemoryBytes.lookup(MBB.getBasicBlock());
+        Counts[bytesOf(B.Callees.back())] += Facts.MemoryBytes.lookup(MBB.getBasicBlock());
     }
   }
   if (Previous)
@@ -507,6 +514,7 @@ private:
   }
   void estimate();
   void flowInto(unsigned I, const std::vector<bool> &IsKnown);
+  double callsOfItself(unsigned I, const std::vector<bool> &IsKnown) const;
   SourceCounts sourceCounts() const;
   std::map<std::pair<unsigned, unsigned>, double> edges(unsigned I) const;
 
@@ -620,9 +628,11 @@ void Program::follow(const SourceCounts &Known) {
   std::vector<double> CalledTimes(Functions.size());
   for (unsigned I : Order) {
     const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
-    if (is_contained(IsKnown[I], true))
+    if (is_contained(IsKnown[I], true)) {
+      if (double Calls = CalledTimes[I] + callsOfItself(I, IsKnown[I]); Calls > 0 && !IsKnown[I][0])
+        Runs[I][0] = Calls;
       flowInto(I, IsKnown[I]);
-    else if (CalledTimes[I] > 0)
+    } else if (CalledTimes[I] > 0)
       for (unsigned B = 0; B != Blocks.size(); ++B)
         Runs[I][B] = CalledTimes[I] * Blocks[B].Frequency;
     for (unsigned B = 0; B != Blocks.size(); ++B)
@@ -634,6 +644,16 @@ void Program::follow(const SourceCounts &Known) {
   for (const auto &[Key, Times] : Known)
     if (!Present.count(Key))
       Lost += Times;
+}
+
+/// How often known blocks of a function call the function.
+double Program::callsOfItself(unsigned I, const std::vector<bool> &IsKnown) const {
+  double Calls = 0;
+  for (unsigned B = 0; B != IsKnown.size(); ++B)
+    if (IsKnown[B])
+      for (const std::string &Name : Functions[I].Blocks[B].Callees)
+        Calls += callee(I, Name) == I ? Runs[I][B] : 0;
+  return Calls;
 }
 
 /// Gives blocks of a function that are not known what flows into them.

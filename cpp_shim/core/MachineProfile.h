@@ -62,7 +62,9 @@ enum Kind : unsigned {
   FloatCalls,   ///< Calls of run-time routines for floating point,
   IntegerCalls, ///< for wide or missing integer operations,
   MemoryCalls,  ///< of memcpy and its kind,
-  MemoryBytes,  ///< with so many bytes in all, as far as they are constant,
+  CopyBytes,    ///< with so many bytes in all, as far as they are constant: of memcpy,
+  MoveBytes,    ///< of memmove,
+  SetBytes,     ///< of memset,
   OutsideCalls, ///< and of other functions that are not in the program.
   NumKinds
 };
