@@ -14,6 +14,7 @@ from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import Session, feature_names
 from mlcomp.platforms.targets import Target, targets
 from mlcomp.policies.inference import PolicyError, RankedPolicy
+from mlcomp.policies.registry import OBJECTIVES
 
 SHIPPED = Path(__file__).parent.parent / "policies"
 
@@ -21,8 +22,8 @@ SHIPPED = Path(__file__).parent.parent / "policies"
 def steps(session: Session, policy: RankedPolicy) -> list[dict[str, Any]]:
     """Runs the policy's first choice step by step: features, ONNX Runtime, action, size.
 
-    Sizes are flash bytes of the object file; the score is the predicted ln(size / -Oz) of the choice that the
-    action belongs to.
+    Sizes are flash bytes of the object file; the score is the predicted logarithm of the objective, against the
+    baseline, of the choice that the action belongs to.
     """
     rows: list[dict[str, Any]] = []
     before = session.size().flash
@@ -72,37 +73,48 @@ def _target(name: str | None) -> Target:
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
 @click.option("--target", "target_name", help="riscv32, thumb or x86_64 (the default).")
+@click.option("--objective", type=click.Choice(OBJECTIVES), default="size", show_default=True)
 @click.option("--policy", type=click.Path(path_type=Path), help="Folder of the policy, instead of the shipped one.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-def explain(source: Path, flags: tuple[str, ...], target_name: str | None, policy: Path | None, as_json: bool) -> None:
+def explain(
+    source: Path,
+    flags: tuple[str, ...],
+    target_name: str | None,
+    objective: str,
+    policy: Path | None,
+    as_json: bool,
+) -> None:
     """Show the actions that the policy takes for SOURCE (C, C++, .ll or .bc), unmeasured, and the size after each.
 
     FLAGS after `--` go to clang.
     """
     target = _target(target_name)
-    folder = policy or SHIPPED / f"{target.name}-size"
+    folder = policy or SHIPPED / f"{target.name}-{objective}"
     try:
         ranked = RankedPolicy(folder, feature_names())
+        level = ranked.manifest["baseline"].removeprefix("default<").removesuffix(">")
         if source.suffix in (".bc", ".ll"):
-            session = Session.from_file(source, "Oz", target.sections)
+            session = Session.from_file(source, level, target.sections)
         else:
-            session = Session.from_source(source, [*target.compile_flags, *flags])
+            session = Session.from_source(source, [*target.compile_flags, *flags], level)
         with session:
             baseline = session.try_sequence([]).sizes[0]
             rows = steps(session, ranked)
     except (NativeError, PolicyError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem
-    oz = baseline.flash if baseline else 0
+    size = baseline.flash if baseline else 0
     if as_json:
-        click.echo(json.dumps({"source": str(source), "policy": folder.name, "baseline": oz, "steps": rows}, indent=1))
+        click.echo(
+            json.dumps({"source": str(source), "policy": folder.name, "baseline": size, "steps": rows}, indent=1)
+        )
         return
     table = Table(title=f"{source}: {folder.name}")
     for column, justify in (("step", "right"), ("choice", "left"), ("action", "left"), ("score", "right")):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for column in ("before", "after", "against -Oz"):
+    for column in ("before", "after", f"against -{level}"):
         table.add_column(column, justify="right")
     for row in rows:
-        percent = f"{100 * (row['after'] / oz - 1):+.1f} %" if oz else "-"
+        percent = f"{100 * (row['after'] / size - 1):+.1f} %" if size else "-"
         table.add_row(
             str(row["step"]),
             row["choice"],
@@ -114,5 +126,5 @@ def explain(source: Path, flags: tuple[str, ...], target_name: str | None, polic
         )
     console = Console()
     console.print(table)
-    final = rows[-1]["after"] if rows else oz
-    console.print(f"-Oz: {oz} bytes; the policy's first choice, unmeasured: {final} bytes")
+    final = rows[-1]["after"] if rows else size
+    console.print(f"-{level}: {size} bytes; the policy's first choice, unmeasured: {final} bytes")

@@ -35,6 +35,9 @@ from mlcomp.training.train import train as run_training
     "--search-programs", default=judged.Settings.search_programs, show_default=True, help="For others: searched on."
 )
 @click.option(
+    "--profile-programs", default=judged.Settings.profile_programs, show_default=True, help="For others: fitted on."
+)
+@click.option(
     "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are taken."
 )
 def train(
@@ -48,6 +51,7 @@ def train(
     search_modules: int,
     profile_modules: int,
     search_programs: int,
+    profile_programs: int,
     pool: tuple[Path, ...],
 ) -> None:
     """Search sequences, profile code and fit the models of a policy; an interrupted run goes on.
@@ -72,7 +76,7 @@ def train(
                 raise click.UsageError(f"give a --platform of {target} to run programs on")
             if find_platform(where).target_name != target:
                 raise click.UsageError(f"platform '{where}' does not run code for {target}")
-            chosen = judged.Settings(target, objective, where, seed, search_programs, coreset)
+            chosen = judged.Settings(target, objective, where, seed, search_programs, coreset, profile_programs)
             judged.train(chosen, folder, jobs, report, pool)
     except (CorpusError, DataError, NativeError, PlatformError, RunError, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem

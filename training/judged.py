@@ -39,8 +39,26 @@ Floats = npt.NDArray[np.float64]
 BASELINE = "default<O3>"
 PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
 TRUST = 0.5  # see Search
-CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 3.0, 100.0)  # of half widths of intervals
-WORSE = 0.01  # of the objective: a program that is worse by more than that
+CAUTIONS = (
+    0.0,
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.3,
+    0.35,
+    0.4,
+    0.45,
+    0.5,
+    0.6,
+    0.75,
+    1.0,
+    1.5,
+    3.0,
+    100.0,
+)  # of half widths of intervals
+WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
 WORSE_SHARE = 0.04  # of programs that may be
 
 
@@ -54,7 +72,7 @@ class Settings:
     seed: int = 0
     search_programs: int = 24
     coreset: int = 6
-    profile_programs: int = 50
+    profile_programs: int = 40
     variants: int = 20
     seconds: float = 40.0  # for the choice of each metric's model
 
@@ -153,18 +171,22 @@ class Judged:
     """Programs (n) under alternatives (a), the baseline first, as logarithms against the baseline.
 
     `actual`, `estimated` and `half_widths` are (n, a): the objective as measured, and as models estimate it that have
-    not seen the program's project. `features` (n, f) are of the source.
+    not seen the program's project; `without_flash` is the objective but for flash, as measured. `features` (n, f)
+    are of the source.
     """
 
     projects: list[str]
     features: npt.NDArray[np.float32]
     actual: Floats
+    without_flash: Floats
     estimated: Floats
     half_widths: Floats
 
     def columns(self, kept: Sequence[int]) -> Judged:
         """Some of the alternatives."""
-        tables = {name: getattr(self, name)[:, kept] for name in ("actual", "estimated", "half_widths")}
+        tables = {
+            name: getattr(self, name)[:, kept] for name in ("actual", "without_flash", "estimated", "half_widths")
+        }
         return replace(self, **tables)
 
 
@@ -280,6 +302,9 @@ def judged_table(
         [k.project for k in usable],
         np.stack([source_features(k, settings.platform) for k in usable]),
         with_baseline(actual),
+        with_baseline(
+            sum(settings.weights[m] * data.targets[m] for m in judge) / sum(settings.weights[m] for m in judge)
+        ),
         with_baseline(estimated),
         with_baseline(half),
     )
@@ -309,9 +334,9 @@ def choose_caution(judged: Judged, valued: Floats, shares: tuple[float, float]) 
     for caution in CAUTIONS:
         allowed = np.where(score + caution * half < 0, score, 0.0)
         allowed[:, 0] = 0.0
-        chosen = judged.actual[rows, allowed.argmin(1)]
-        table.append(
-            {"caution": caution, "mean": float(chosen.mean()), "worse": float((chosen > np.log1p(WORSE)).mean())}
-        )
+        choice = allowed.argmin(1)
+        worse = judged.without_flash[rows, choice] > np.log1p(WORSE)
+        mean = float(judged.actual[rows, choice].mean())
+        table.append({"caution": caution, "mean": mean, "worse": float(worse.mean())})
     good = [row for row in table if row["worse"] <= WORSE_SHARE] or [min(table, key=lambda row: row["worse"])]
     return min(good, key=lambda row: row["mean"])["caution"], table

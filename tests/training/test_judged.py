@@ -195,7 +195,9 @@ def test_a_broken_judge_costs_one_line(tmp_path: Path, source: Path, changes: di
 def table(actual: Any, estimated: Any, half: float = 0.1) -> Judged:
     actual, estimated = np.array(actual, np.float64), np.array(estimated, np.float64)
     projects = [f"p{i}" for i in range(len(actual))]
-    return Judged(projects, np.zeros((len(actual), 3), np.float32), actual, estimated, np.full(actual.shape, half))
+    return Judged(
+        projects, np.zeros((len(actual), 3), np.float32), actual, actual, estimated, np.full(actual.shape, half)
+    )
 
 
 def test_shares_follow_what_tells_more() -> None:
