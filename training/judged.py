@@ -8,6 +8,7 @@ The run folder holds `run.json`, measurements, a profile store, and ONNX models.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -39,27 +40,10 @@ Floats = npt.NDArray[np.float64]
 BASELINE = "default<O3>"
 PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
 TRUST = 0.5  # see Search
-CAUTIONS = (
-    0.0,
-    0.05,
-    0.1,
-    0.15,
-    0.2,
-    0.25,
-    0.3,
-    0.35,
-    0.4,
-    0.45,
-    0.5,
-    0.6,
-    0.75,
-    1.0,
-    1.5,
-    3.0,
-    100.0,
-)  # of half widths of intervals
+JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
+CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
 WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
-WORSE_SHARE = 0.04  # of programs that may be
+WORSE_SHARE = 0.05  # of programs that may be
 
 
 @dataclass(frozen=True)
@@ -74,7 +58,7 @@ class Settings:
     coreset: int = 6
     profile_programs: int = 40
     variants: int = 20
-    seconds: float = 40.0  # for the choice of each metric's model
+    seconds: float = 3600.0  # for the choice of each metric's model: all are tried, whatever the machine
 
     @property
     def weights(self) -> dict[str, float]:
@@ -217,10 +201,8 @@ def fit_and_write(
         report,
     )
     shares = blend(judged, np.asarray(value.held_out, np.float64))
-    caution, table = choose_caution(judged, np.asarray(value.held_out, np.float64), shares)
-    for row in table:
-        report(f"caution {row['caution']}: mean {row['mean']:.4f}, worse {row['worse']:.1%}")
-    report(f"shares {shares[0]:.3f} of the judge, {shares[1]:.3f} of the value model; caution {caution}")
+    rule = choose_rule(judged, np.asarray(value.held_out, np.float64), shares)
+    report(f"shares {shares[0]:.3f} of the judge, {shares[1]:.3f} of the value model; {rule}")
     files = {"sequence": value.export(len(feature_names()))}
     parity = {"sequence": judged.features}
     entries = []
@@ -247,10 +229,11 @@ def fit_and_write(
         "judge": {
             "estimate_share": shares[0],
             "policy_share": shares[1],
-            "caution": caution,
+            "caution": rule.caution,
+            "margin": rule.margin,
             "metrics": entries,
         },
-        "cautions": table,
+        "rule": asdict(rule),
         "profiled": {"modules": len(judged.projects), "projects": sorted(set(judged.projects))},
     }
     finish(run, asdict(settings), content, parity)
@@ -286,6 +269,7 @@ def judged_table(
     total = sum(settings.weights.values())
     weighted = {m: w / total for m, w in settings.weights.items()}
     actual = sum(w * data.targets[m] for m, w in weighted.items())
+    without_flash = sum(weighted[m] * data.targets[m] for m in judge) / sum(weighted[m] for m in judge)
     flash = data.x[:, data.columns.index("flash:")]
     estimated = sum(w * (judge[m].tried[0].predicted if m in judge else flash) for m, w in weighted.items())
     half = sum(
@@ -302,9 +286,7 @@ def judged_table(
         [k.project for k in usable],
         np.stack([source_features(k, settings.platform) for k in usable]),
         with_baseline(actual),
-        with_baseline(
-            sum(settings.weights[m] * data.targets[m] for m in judge) / sum(settings.weights[m] for m in judge)
-        ),
+        with_baseline(without_flash),
         with_baseline(estimated),
         with_baseline(half),
     )
@@ -322,21 +304,30 @@ def blend(judged: Judged, valued: Floats) -> tuple[float, float]:
     return float(shares[0]), float(shares[1])
 
 
-def choose_caution(judged: Judged, valued: Floats, shares: tuple[float, float]) -> tuple[float, list[dict[str, float]]]:
-    """How many half widths below 0 a score must be: the best that makes few enough programs worse.
+@dataclass(frozen=True)
+class Rule:
+    """When a candidate is taken: if score + caution * half width < -margin; and what that gave in cross-validation.
 
-    With it, a table: for each caution, the mean of the objective, and the share of programs that got worse.
+    `mean` of the objective, and the share of programs that are `worse`.
     """
+
+    caution: float
+    margin: float
+    mean: float
+    worse: float
+
+
+def choose_rule(judged: Judged, valued: Floats, shares: tuple[float, float]) -> Rule:
+    """The best rule that makes few enough programs worse."""
     score = shares[0] * judged.estimated + shares[1] * valued
     half = shares[0] * judged.half_widths
     rows = np.arange(len(score))
-    table = []
-    for caution in CAUTIONS:
-        allowed = np.where(score + caution * half < 0, score, 0.0)
+    rules = []
+    for caution, margin in itertools.product(CAUTIONS, JUDGE_MARGINS):
+        allowed = np.where(score + caution * half < -margin, score, 0.0)
         allowed[:, 0] = 0.0
         choice = allowed.argmin(1)
         worse = judged.without_flash[rows, choice] > np.log1p(WORSE)
-        mean = float(judged.actual[rows, choice].mean())
-        table.append({"caution": caution, "mean": mean, "worse": float(worse.mean())})
-    good = [row for row in table if row["worse"] <= WORSE_SHARE] or [min(table, key=lambda row: row["worse"])]
-    return min(good, key=lambda row: row["mean"])["caution"], table
+        rules.append(Rule(caution, margin, float(judged.actual[rows, choice].mean()), float(worse.mean())))
+    good = [rule for rule in rules if rule.worse <= WORSE_SHARE] or [min(rules, key=lambda rule: rule.worse)]
+    return min(good, key=lambda rule: rule.mean)

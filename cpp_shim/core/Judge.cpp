@@ -62,7 +62,7 @@ Expected<Judge> Judge::read(const json::Value &Entry, Loader Load) {
   json::Path Path(Root);
   const json::Array *List = Entry.getAsObject() ? Entry.getAsObject()->getArray("metrics") : nullptr;
   if (!O || !O.map("estimate_share", J.EstimateShare) || !O.map("policy_share", J.PolicyShare) ||
-      !O.map("caution", J.Caution))
+      !O.map("caution", J.Caution) || !O.map("margin", J.Margin))
     return refuse(toString(Root.getError()));
   if (!List || List->empty())
     return refuse("judge has no metrics");

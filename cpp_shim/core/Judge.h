@@ -52,7 +52,7 @@ public:
   Estimate score(llvm::ArrayRef<Estimate> Estimates, double PolicyScore) const;
 
   /// Whether a candidate with such a score may replace the baseline.
-  bool accepts(const Estimate &Score) const { return Score.LogRatio + Caution * Score.HalfWidth < 0; }
+  bool accepts(const Estimate &Score) const { return Score.LogRatio + Caution * Score.HalfWidth < -Margin; }
 
   std::vector<std::string> metrics() const;
 
@@ -67,7 +67,7 @@ private:
 
   std::vector<Metric> Metrics;
   double EstimateShare = 1, PolicyShare = 0; ///< Of the score.
-  double Caution = 1;
+  double Caution = 1, Margin = 0;
 };
 
 } // namespace mlcomp

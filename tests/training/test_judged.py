@@ -18,7 +18,7 @@ from mlcomp.estimator.design import column_names
 from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import Build
-from mlcomp.training.judged import Judged, blend, choose_caution
+from mlcomp.training.judged import Judged, blend, choose_rule
 from mlcomp.training.kernels import Kernel
 from mlcomp.training.programs import Program
 
@@ -63,7 +63,11 @@ def linear_model(weights: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:
 
 
 def make_judged(
-    folder: Path, weights: np.ndarray[Any, np.dtype[np.float32]], caution: float = 0.0, **changes: Any
+    folder: Path,
+    weights: np.ndarray[Any, np.dtype[np.float32]],
+    caution: float = 0.0,
+    margin: float = 0.0,
+    **changes: Any,
 ) -> Path:
     """A policy whose judge estimates cycles by a linear model, with half widths of 0.05."""
     cycles = {
@@ -80,6 +84,7 @@ def make_judged(
         "estimate_share": 1.0,
         "policy_share": 0.0,
         "caution": caution,
+        "margin": margin,
         "metrics": [cycles | changes.pop("cycles", {}), {"metric": "flash", "weight": 0.0}],
     }
     make_policy(
@@ -149,7 +154,12 @@ def test_what_is_estimated_to_be_best_is_chosen(tmp_path: Path, source: Path) ->
 def test_a_cautious_judge_keeps_the_baseline(tmp_path: Path, source: Path) -> None:
     report, _ = compile_judged(source, make_judged(tmp_path / "p", only("change:instructions"), caution=100.0))
     assert report["sequence"] == "baseline"
-    assert report["trials"][1]["estimates"]["cycles"]["log_ratio"] < 0
+    estimate = report["trials"][1]["estimates"]["cycles"]
+    assert estimate["log_ratio"] < 0
+    near = make_judged(tmp_path / "q", only("change:instructions"), margin=-estimate["log_ratio"] + 0.01)
+    assert compile_judged(source, near)[0]["sequence"] == "baseline"
+    far = make_judged(tmp_path / "r", only("change:instructions"), margin=-estimate["log_ratio"] - 0.01)
+    assert compile_judged(source, far)[0]["sequence"] == "unroll"
     assert report["trials"][1]["estimates"]["cycles"]["half_width"] == pytest.approx(0.05)
 
 
@@ -212,9 +222,12 @@ def test_shares_follow_what_tells_more() -> None:
 
 def test_caution_grows_where_estimates_mislead() -> None:
     right = table([[0, -0.1]] * 20, [[0, -0.1]] * 20)
-    assert choose_caution(right, np.zeros((20, 2)), (1.0, 0.0))[0] <= 0.75
+    rule = choose_rule(right, np.zeros((20, 2)), (1.0, 0.0))
+    assert rule.mean == pytest.approx(-0.1)
+    assert rule.worse == 0
     # Those that promise little are wrong.
     actual, estimated = [[0, -0.1]] * 15 + [[0, 0.3]] * 5, [[0, -0.1]] * 15 + [[0, -0.02]] * 5
-    caution, rows = choose_caution(table(actual, estimated), np.zeros((20, 2)), (1.0, 0.0))
-    assert 0.2 <= caution <= 0.75
-    assert rows[0]["worse"] == pytest.approx(0.25)
+    rule = choose_rule(table(actual, estimated), np.zeros((20, 2)), (1.0, 0.0))
+    assert rule.mean == pytest.approx(-0.075)
+    assert rule.worse == 0
+    assert 0.02 <= 0.1 * rule.caution + rule.margin < 0.1
