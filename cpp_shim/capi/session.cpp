@@ -1,4 +1,5 @@
 #include "session.h"
+#include "Outliner.h"
 #include "Search.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/Config/llvm-config.h"
@@ -168,6 +169,7 @@ static void initialiseTargets() {
     InitializeAllTargetMCs();
     InitializeAllAsmPrinters();
     InitializeAllAsmParsers();
+    installOutliner();
     return true;
   }();
   (void)Done;

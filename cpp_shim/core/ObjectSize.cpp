@@ -31,14 +31,14 @@ namespace {
 struct RelaxableCall {
   uint64_t Address; ///< In the layout of consecutive sections.
   uint64_t Target;  ///< Likewise; ~0 when the callee is in another object.
-  bool Links;       ///< Writes ra (a call), or is a tail call.
+  unsigned Link;    ///< Register that gets the return address: 0 for a tail call.
 };
 
 } // namespace
 
-/// Bytes that the linker removes from executable sections. A call becomes
-/// c.jal/c.j (2 bytes) within 2 KiB, else jal (4 bytes); sections are taken to
-/// be placed one after the other, as in the object.
+/// Bytes that the linker removes from executable sections. A call through ra
+/// becomes c.jal, a tail call c.j (2 bytes) within 2 KiB, else jal (4 bytes);
+/// sections are taken to be placed one after the other, as in the object.
 static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
   DenseMap<uint64_t, uint64_t> SectionAddress; // by section index
   uint64_t Address = 0;
@@ -68,7 +68,7 @@ static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
       if (R.getType() == ELF::R_RISCV_RELAX && Call && Call->getOffset() == R.getOffset() &&
           R.getOffset() + 8 <= Contents->size()) {
         uint32_t Jump = support::endian::read32le(Contents->data() + R.getOffset() + 4);
-        RelaxableCall C{Base->second + R.getOffset(), ~0ull, ((Jump >> 7) & 31) != 0};
+        RelaxableCall C{Base->second + R.getOffset(), ~0ull, (Jump >> 7) & 31};
         symbol_iterator Symbol = Call->getSymbol();
         if (Symbol != Object.symbol_end()) {
           auto Section = Symbol->getSection();
@@ -100,7 +100,8 @@ static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
   uint64_t Removed = 0;
   for (const RelaxableCall &C : Calls) {
     bool Near = C.Target != ~0ull && isInt<12>(Shrunk(C.Target) - Shrunk(C.Address));
-    Removed += Compressed && Near && !(C.Links && Is64) ? 6 : 4;
+    bool Compressible = C.Link == 0 || (C.Link == 1 && !Is64);
+    Removed += Compressed && Near && Compressible ? 6 : 4;
   }
   return Removed;
 }

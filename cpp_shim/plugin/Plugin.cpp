@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CrashPath.h"
+#include "Outliner.h"
 #include "Report.h"
 #include "Search.h"
 #include "UseOrder.h"
@@ -143,6 +144,8 @@ bool MlcompPass::leavesAlone(const Module &M) const {
     return true;
   // Before an LTO link the choice is made at the link, on the whole program.
   if (Where == Phase::Compile && (M.getModuleFlag("ThinLTO") || M.getModuleFlag("EnableSplitLTOUnit")))
+    return true;
+  if (outlinerPlaceIsTaken(M))
     return true;
   // Profiles are matched with the code as the default pipeline shapes it.
   if (PB.*open(PgoOf()))
@@ -315,6 +318,7 @@ static void registerCallbacks(PassBuilder &PB) {
   if (std::getenv(DisableVariable))
     return;
   readLinkerOptions();
+  installOutliner();
   auto S = std::make_shared<State>();
   PB.registerAnalysisRegistrationCallback([](FunctionAnalysisManager &FAM) { registerFeatureAnalyses(FAM); });
   if (auto *PIC = PB.getPassInstrumentationCallbacks())
