@@ -22,6 +22,7 @@ class Request:
         self.linker = self.lto = ""
         self.has_input = self.has_code = False
         self.stops_early = self.skips_link = False
+        self.keeps_frames = False  # the user wants frame pointers
 
     @property
     def optimises(self) -> bool:
@@ -121,6 +122,8 @@ def _note(request: Request, meaning: str, name: str, value: str) -> None:
         request.lto = value or name
     elif meaning == options.LINKER:
         request.linker = value
+    elif meaning == options.FRAMES:
+        request.keeps_frames = name != "-fomit-frame-pointer"
     elif meaning == options.NO_CODE:
         request.stops_early = True
     elif meaning == options.NO_LINK:

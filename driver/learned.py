@@ -80,6 +80,7 @@ def _plugin_arguments(request: Request, settings: Settings, folder: str) -> list
         "explain": settings.explain,
         "log": settings.log,
         "strict": "1" if settings.strict else "",
+        "keep-frame-pointers": "1" if request.keeps_frames else "",
     }
     plugin_options = [f"-mlcomp-{name}={value}" for name, value in chosen.items() if value]
     arguments: list[str] = []

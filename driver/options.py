@@ -27,6 +27,7 @@ NO_CODE = "no code"  # stops before the optimiser, whatever the inputs are
 NO_LINK = "no link"
 LTO = "lto"
 LINKER = "linker"
+FRAMES = "frame pointers"
 
 # name: (form, meaning[, number of values if not one]). The name of a joined option ends with the `=` before
 # its value, or has two characters.
@@ -152,6 +153,8 @@ OPTIONS: dict[str, tuple[str, str] | tuple[str, str, int]] = {
     "-flto=": (JOINED, LTO),
     "-fmodules-user-build-path": (SEPARATE, NOTHING),
     "-fno-lto": (FLAG, LTO),
+    "-fno-omit-frame-pointer": (FLAG, FRAMES),
+    "-fomit-frame-pointer": (FLAG, FRAMES),
     "-force_load": (SEPARATE, NOTHING),
     "-framework": (SEPARATE, NOTHING),
     "-fsyntax-only": (FLAG, NO_CODE),
@@ -190,6 +193,7 @@ OPTIONS: dict[str, tuple[str, str] | tuple[str, str, int]] = {
     "-meabi": (SEPARATE, NOTHING),
     "-mllvm": (SEPARATE, NOTHING),
     "-mmlir": (SEPARATE, NOTHING),
+    "-mno-omit-leaf-frame-pointer": (FLAG, FRAMES),
     "-mno-thumb": (FLAG, INSTRUCTION_SET),
     "-module-dependency-dir": (SEPARATE, NOTHING),
     "-mthread-model": (SEPARATE, NOTHING),
@@ -198,6 +202,7 @@ OPTIONS: dict[str, tuple[str, str] | tuple[str, str, int]] = {
     "-multiply_defined_unused": (SEPARATE, NOTHING),
     "-o": (SEPARATE, NOTHING),
     "-pagezero_size": (SEPARATE, NOTHING),
+    "-pg": (FLAG, FRAMES),
     "-read_only_relocs": (SEPARATE, NOTHING),
     "-reexport_framework": (SEPARATE, NOTHING),
     "-reexport_library": (SEPARATE, NOTHING),

@@ -76,6 +76,19 @@ static StringRef banReason(StringRef Text) {
   return {};
 }
 
+static cl::opt<bool> OmitFramePointers("mlcomp-omit-frame-pointer", cl::Hidden,
+                                       cl::desc("Keep frame pointers only where code needs them"));
+static cl::opt<bool> KeepFramePointers("mlcomp-keep-frame-pointers", cl::Hidden,
+                                       cl::desc("The user wants frame pointers, whatever a policy says"));
+
+void prepareForCodeGeneration(Module &M) {
+  if (!OmitFramePointers || KeepFramePointers)
+    return;
+  for (Function &F : M)
+    if (F.hasFnAttribute("frame-pointer"))
+      F.addFnAttr("frame-pointer", "none");
+}
+
 Error setOptions(ArrayRef<std::string> Texts, OptionScope &Scope) {
   for (const std::string &Text : Texts)
     if (isOptionAction(Text))

@@ -59,6 +59,10 @@ private:
 
 inline bool isOptionAction(llvm::StringRef Text) { return Text.starts_with("-"); }
 
+/// What options of ours ask of the code generator and attributes of functions
+/// decide. To be called before code generation, with the options set.
+void prepareForCodeGeneration(llvm::Module &M);
+
 /// Sets the options among \p Texts.
 llvm::Error setOptions(llvm::ArrayRef<std::string> Texts, OptionScope &Scope);
 

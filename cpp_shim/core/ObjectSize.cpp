@@ -1,4 +1,5 @@
 #include "ObjectSize.h"
+#include "Actions.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"
@@ -139,6 +140,7 @@ Expected<ObjectSize> sizeOfObject(StringRef Bytes) {
 }
 
 Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<FunctionProfile> *Profile) {
+  prepareForCodeGeneration(M);
   // No side files: the real compilation writes them.
   TargetOptions Kept = TM.Options;
   auto Restore = make_scope_exit([&] { TM.Options = Kept; });

@@ -105,7 +105,7 @@ private:
   bool leavesAlone(const Module &M) const;
   Error optimise(Module &M, const CompilationContext &Ctx);
   Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
-  Error finishChoice(const Candidate &Choice);
+  Error finishChoice(Module &M, const Candidate &Choice);
   Expected<Decision> firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P);
   std::string baselineText() const;
 
@@ -170,11 +170,12 @@ Error MlcompPass::applyChoice(Module &M, const CompilationContext &Ctx, const Ca
   if (Error E = setOptions(Choice.Options, Scope))
     return E;
   Scope.release(); // code generation still needs them
+  prepareForCodeGeneration(M);
   return Error::success();
 }
 
 /// What is left of it in the child that has taken over.
-Error MlcompPass::finishChoice(const Candidate &Choice) {
+Error MlcompPass::finishChoice(Module &M, const Candidate &Choice) {
   S->SkipDefault = true;
   takeFatalErrors();
   OptionScope Scope;
@@ -182,6 +183,7 @@ Error MlcompPass::finishChoice(const Candidate &Choice) {
     if (Error E = setOptions(*List, Scope))
       return E;
   Scope.release();
+  prepareForCodeGeneration(M);
   return Error::success();
 }
 
@@ -217,6 +219,7 @@ Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &
     if (Error E = setOptions(T.What.Options, Scope))
       return E;
     Scope.release();
+    prepareForCodeGeneration(M);
   }
   Decision D;
   D.Trials.push_back(std::move(T));
@@ -265,7 +268,7 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
     restartClock(ParentLimit);
     doubtErrors(M.getContext());
   }
-  Error E = D->Applied                        ? finishChoice(D->chosen().What)
+  Error E = D->Applied                        ? finishChoice(M, D->chosen().What)
             : D->Measured && !D->isBaseline() ? applyChoice(M, Ctx, D->chosen().What)
                                               : Error::success();
   if (E)
