@@ -28,7 +28,8 @@ from mlcomp.training.train import train as run_training
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder; build/runs/TARGET-OBJECTIVE unless given.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", "-j", default=2, show_default=True, help="Worker processes.")
-@click.option("--coreset", default=Settings.coreset, show_default=True, help="Sequences to find.")
+@click.option("--coreset", default=Settings.coreset, show_default=True, help="Sequences to keep.")
+@click.option("--grow", type=int, help="For size: sequences to search; as many as are kept unless given.")
 @click.option("--search-modules", default=Settings.search_modules, show_default=True, help="For size: searched on.")
 @click.option("--profile-modules", default=Settings.profile_modules, show_default=True, help="For size: fitted on.")
 @click.option(
@@ -48,6 +49,7 @@ def train(
     seed: int,
     jobs: int,
     coreset: int,
+    grow: int | None,
     search_modules: int,
     profile_modules: int,
     search_programs: int,
@@ -67,7 +69,12 @@ def train(
     try:
         if objective == "size":
             settings = Settings(
-                target, seed=seed, search_modules=search_modules, coreset=coreset, profile_modules=profile_modules
+                target,
+                seed=seed,
+                search_modules=search_modules,
+                coreset=coreset,
+                grown=coreset if grow is None else grow,
+                profile_modules=profile_modules,
             )
             run_training(settings, folder, jobs, report)
         else:

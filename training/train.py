@@ -40,6 +40,7 @@ class Settings:
     seed: int = 0
     search_modules: int = 120
     coreset: int = 6
+    grown: int = 6  # sequences that are searched; what is kept may come from the pool too
     option_modules: int = 140
     option_sets: int = 7
     edit_modules: int = 60
@@ -159,7 +160,7 @@ def train(settings: Settings, run: Path, jobs: int, report: Report) -> None:
     searched = pinned(run, "search", usable, lambda: sample(small, settings.search_modules, settings.seed))
     with ModuleBench(settings.target, searched, run / "search.jsonl", jobs) as bench:
         search = Search(bench, space, report=report)
-        points = search.grow(settings.coreset)
+        points = search.grow(settings.grown)
         on_top = OnTop(bench, points, range(min(settings.edit_modules, len(searched))))
         edits = find_edits(on_top, space, report)
     more = pinned(run, "options", usable, lambda: sample(small, settings.option_modules, settings.seed + 2))

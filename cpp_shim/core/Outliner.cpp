@@ -1,6 +1,7 @@
 #include "Outliner.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/CodeGen/LivePhysRegs.h"
 #include "llvm/CodeGen/LiveRegUnits.h"
 #include "llvm/CodeGen/MachineFunction.h"
 #include "llvm/CodeGen/MachineInstrBuilder.h"
@@ -23,6 +24,8 @@ namespace mlcomp {
 
 static cl::opt<unsigned> Rounds("mlcomp-outline", cl::init(0), cl::Hidden,
                                 cl::desc("RISC-V: look for code to share so many times"));
+static cl::opt<bool> Frames("mlcomp-align-frames", cl::init(false), cl::Hidden,
+                            cl::desc("With -mlcomp-outline: make frames alike, so that more can be shared"));
 
 namespace {
 
@@ -30,11 +33,14 @@ namespace {
 /// installed.
 struct Names {
   explicit Names(const TargetSubtargetInfo &STI);
-  bool complete() const { return Call && CallThrough && Return && Tail && JumpAndLink && Ra && T0 && T1; }
+  bool complete() const {
+    return Add && Load && Store && Call && CallThrough && Return && Tail && JumpAndLink && Ra && T0 && T1;
+  }
 
+  unsigned Add = 0, Load = 0, Store = 0;
   unsigned Call = 0, CallThrough = 0, CallIndirect = 0, Return = 0, Tail = 0, TailIndirect = 0,
            JumpAndLink = 0;
-  MCRegister Zero, Ra, T0, T1;
+  MCRegister Zero, Ra, Sp, T0, T1;
   unsigned CallFlag = 0; ///< Target flag of a callee.
 };
 
@@ -50,6 +56,7 @@ enum class Shape {
 struct Step {
   MachineInstr *Instr = nullptr; ///< None: a boundary.
   unsigned Bytes = 0;
+  uint64_t Address = 0; ///< From the start of the module's code.
   bool RaFree = false, T0Free = false, T1Free = false;
 };
 
@@ -66,6 +73,18 @@ struct Worse {
   bool operator()(unsigned A, unsigned B) const {
     return std::pair(All[A].Benefit, B) < std::pair(All[B].Benefit, A);
   }
+};
+
+/// The part of a prologue or epilogue that makes or frees the frame and saves or
+/// restores registers at its top, ra first.
+struct FrameEdge {
+  MachineInstr *Adjust = nullptr;
+  SmallVector<MachineInstr *, 13> Accesses; ///< From the top of the frame down.
+  int64_t Frame = 0;                        ///< Bytes.
+  bool Setup = false;
+
+  /// The least frame that holds the registers.
+  int64_t least() const { return alignTo(4 * Accesses.size(), 16); }
 };
 
 class Outliner : public ModulePass {
@@ -89,11 +108,14 @@ private:
     std::vector<unsigned> Numbers;
   };
   void collect(MachineFunction &MF);
+  std::optional<FrameEdge> edgeAt(MachineInstr &Adjust) const;
+  void alignFrames();
+  void split(const FrameEdge &E) const;
   void append(Code &To, const Step &S);
   void find(const Code &From);
   std::optional<Shape> bestShape(Repeat &R);
   std::vector<const Step *> feasible(const Repeat &R, Shape How) const;
-  int64_t benefit(const Repeat &R, Shape How, size_t Count) const;
+  int64_t benefit(const Repeat &R, Shape How, ArrayRef<const Step *> Places) const;
   bool once(Module &M);
   void outline(Module &M, const Repeat &R);
   void replace(const Repeat &R, const Step *Place, Function &Body);
@@ -101,10 +123,10 @@ private:
 
   MachineModuleInfo *MMI = nullptr;
   std::optional<Names> N;
-  unsigned CallBytes = 8;
+  unsigned CallBytes = 8; ///< After relaxation, if the linker does that.
   unsigned Made = 0;
   uint64_t CodeBytes = 0;
-  DenseSet<const Function *> Ours;
+  std::vector<MachineFunction *> Functions; ///< Those that code may be taken out of.
   DenseMap<MachineInstr *, unsigned, MachineInstrExpressionTrait> Numbering;
   unsigned NextBoundary = 0;
   Code Whole;  ///< Calls are instructions like any other.
@@ -119,7 +141,10 @@ char Outliner::ID = 0;
 
 Names::Names(const TargetSubtargetInfo &STI) {
   const TargetInstrInfo &TII = *STI.getInstrInfo();
-  for (auto [Name, Opcode] : {std::pair("PseudoCALL", &Call),
+  for (auto [Name, Opcode] : {std::pair("ADDI", &Add),
+                              {"LW", &Load},
+                              {"SW", &Store},
+                              {"PseudoCALL", &Call},
                               {"PseudoCALLReg", &CallThrough},
                               {"PseudoCALLIndirect", &CallIndirect},
                               {"PseudoRET", &Return},
@@ -130,7 +155,7 @@ Names::Names(const TargetSubtargetInfo &STI) {
       if (TII.getName(I) == Name)
         *Opcode = I;
   const TargetRegisterInfo &TRI = *STI.getRegisterInfo();
-  for (auto [Name, Register] : {std::pair("X0", &Zero), {"X1", &Ra}, {"X5", &T0}, {"X6", &T1}})
+  for (auto [Name, Register] : {std::pair("X0", &Zero), {"X1", &Ra}, {"X2", &Sp}, {"X5", &T0}, {"X6", &T1}})
     for (unsigned I = 1; I != TRI.getNumRegs(); ++I)
       if (TRI.getName(I) == StringRef(Name))
         *Register = I;
@@ -146,6 +171,14 @@ static bool mayOutlineFrom(const Function &F) {
          !F.hasFnAttribute("interrupt") && !F.hasFnAttribute("patchable-function") &&
          !F.hasFnAttribute("patchable-function-entry") && !F.hasFnAttribute(Attribute::ShadowCallStack) &&
          !F.callsFunctionThatReturnsTwice();
+}
+
+constexpr StringLiteral TargetAttributes[] = {"target-cpu", "target-features", "tune-cpu"};
+
+/// Whether code of one may stand in the other.
+static bool haveSameTarget(const Function &F, const Function &G) {
+  return all_of(TargetAttributes,
+                [&](StringRef Key) { return F.getFnAttribute(Key) == G.getFnAttribute(Key); });
 }
 
 /// What an instruction is to the outliner.
@@ -205,14 +238,19 @@ void Outliner::collect(MachineFunction &MF) {
       Role R = roleOf(MI, *N);
       if (R == Role::Invisible)
         continue;
-      Step S{&MI, TII.getInstSizeInBytes(MI), Live.available(N->Ra), Live.available(N->T0),
+      Step S{&MI,
+             TII.getInstSizeInBytes(MI),
+             0,
+             Live.available(N->Ra),
+             Live.available(N->T0),
              Live.available(N->T1)};
       if (MI.isCall() && S.Bytes == 8)
         S.Bytes = CallBytes;
-      CodeBytes += S.Bytes;
       Block.push_back({S, R});
     }
     for (auto &[S, R] : reverse(Block)) {
+      S.Address = CodeBytes;
+      CodeBytes += S.Bytes;
       bool Inside = R != Role::Boundary;
       append(Whole, Inside ? S : Step());
       append(Pieces, Inside && R != Role::End ? S : Step());
@@ -222,6 +260,109 @@ void Outliner::collect(MachineFunction &MF) {
     append(Whole, Step());
     append(Pieces, Step());
   }
+}
+
+/// The edge of a frame around `addi sp, sp, n`; none if it is of another form.
+std::optional<FrameEdge> Outliner::edgeAt(MachineInstr &Adjust) const {
+  auto Is = [](const MachineOperand &O, MCRegister R) { return O.isReg() && O.getReg() == R; };
+  if (Adjust.getOpcode() != N->Add || !Is(Adjust.getOperand(0), N->Sp) || !Is(Adjust.getOperand(1), N->Sp) ||
+      !Adjust.getOperand(2).isImm())
+    return std::nullopt;
+  FrameEdge E;
+  E.Adjust = &Adjust;
+  E.Setup = Adjust.getFlag(MachineInstr::FrameSetup);
+  if (!E.Setup && !Adjust.getFlag(MachineInstr::FrameDestroy))
+    return std::nullopt;
+  E.Frame = E.Setup ? -Adjust.getOperand(2).getImm() : Adjust.getOperand(2).getImm();
+  if (E.Frame <= 0 || E.Frame % 16)
+    return std::nullopt;
+  // By depth below the top of the frame, in words.
+  SmallVector<MachineInstr *, 13> Found;
+  auto Add = [&](MachineInstr &MI) {
+    if (MI.getOpcode() != (E.Setup ? N->Store : N->Load) || !Is(MI.getOperand(1), N->Sp) ||
+        !MI.getOperand(2).isImm() || Is(MI.getOperand(0), N->Sp))
+      return false;
+    int64_t Depth = E.Frame - MI.getOperand(2).getImm();
+    if (Depth % 4 || Depth < 4 || Depth > 4 * 13)
+      return false;
+    size_t Index = Depth / 4 - 1;
+    if (Index >= Found.size())
+      Found.resize(Index + 1);
+    if (Found[Index])
+      return false;
+    Found[Index] = &MI;
+    return true;
+  };
+  MachineBasicBlock &MBB = *Adjust.getParent();
+  if (E.Setup) {
+    for (auto I = std::next(Adjust.getIterator()); I != MBB.instr_end() && (I->isCFIInstruction() || Add(*I));
+         ++I) {
+    }
+  } else {
+    for (auto I = std::next(Adjust.getReverseIterator());
+         I != MBB.instr_rend() && (I->isCFIInstruction() || Add(*I)); ++I) {
+    }
+  }
+  if (Found.empty() || is_contained(Found, nullptr) || !Is(Found[0]->getOperand(0), N->Ra))
+    return std::nullopt;
+  E.Accesses = std::move(Found);
+  return E;
+}
+
+/// Makes the edge that of the least frame, and the rest of the frame in another
+/// step.
+void Outliner::split(const FrameEdge &E) const {
+  int64_t Rest = E.Frame - E.least();
+  MachineBasicBlock &MBB = *E.Adjust->getParent();
+  MachineInstr *Outside = MBB.getParent()->CloneMachineInstr(E.Adjust);
+  Outside->getOperand(2).setImm(E.Setup ? -Rest : Rest);
+  E.Adjust->getOperand(2).setImm(E.Setup ? -E.least() : E.least());
+  for (MachineInstr *Access : E.Accesses) {
+    MachineOperand &Offset = Access->getOperand(2);
+    Offset.setImm(Offset.getImm() - Rest);
+  }
+  // The accesses stand between the two steps.
+  if (E.Setup)
+    MBB.insertAfter(E.Accesses.back()->getIterator(), Outside);
+  else
+    MBB.insert(E.Accesses.back()->getIterator(), Outside);
+}
+
+/// Gives frames equal edges: registers are restored in the reverse of the order
+/// in which they are saved, and where it pays, larger frames are made in two
+/// steps, of which the first is that of many functions.
+void Outliner::alignFrames() {
+  std::vector<FrameEdge> Edges;
+  for (MachineFunction *MF : Functions) {
+    if (MF->getFunction().needsUnwindTableEntry())
+      continue;
+    for (MachineBasicBlock &MBB : *MF)
+      for (MachineInstr &MI : MBB)
+        if (std::optional<FrameEdge> E = edgeAt(MI))
+          Edges.push_back(std::move(*E));
+  }
+  for (const FrameEdge &E : Edges) {
+    MachineBasicBlock &MBB = *E.Adjust->getParent();
+    auto Here = E.Setup ? std::next(E.Adjust->getIterator()) : E.Adjust->getIterator();
+    for (MachineInstr *Access : E.Accesses) {
+      if (E.Setup) {
+        MBB.splice(Here, &MBB, Access->getIterator());
+      } else {
+        MBB.splice(Here, &MBB, Access->getIterator());
+        Here = Access->getIterator();
+      }
+      Access->clearKillInfo();
+    }
+  }
+  // Others that begin, or end, like the first step.
+  auto Alike = [&](const FrameEdge &E) {
+    return count_if(Edges, [&](const FrameEdge &O) {
+      return O.Setup == E.Setup && O.least() == E.least() && O.Accesses.size() >= E.Accesses.size();
+    });
+  };
+  for (const FrameEdge &E : Edges)
+    if (E.Frame > E.least() && E.Accesses.size() >= (E.Setup ? 3u : 2u) && Alike(E) >= 3)
+      split(E);
 }
 
 /// The places of \p R where \p How keeps what lives there.
@@ -244,18 +385,25 @@ std::vector<const Step *> Outliner::feasible(const Repeat &R, Shape How) const {
   bool Broken = How == Shape::Alternate ? Changes(N->T0, Body)
                 : How == Shape::Linked  ? Changes(N->Ra, Body)
                 : How == Shape::Thunk   ? Changes(N->Ra, Body.drop_back())
-                                       : false;
+                                        : false;
   if (Broken)
     Places.clear();
   return Places;
 }
 
-int64_t Outliner::benefit(const Repeat &R, Shape How, size_t Count) const {
-  // Within 2 KiB, jumps and calls through ra are compressed.
-  int64_t Near = CodeBytes < 2048 ? 2 : CallBytes;
-  int64_t Enter = How == Shape::Alternate ? CallBytes : Near;
-  int64_t Leave = How == Shape::Alternate || How == Shape::Linked ? 2 : 0;
-  return int64_t(Count) * (R.Bytes - Enter) - R.Bytes - Leave;
+/// Bytes that are saved. Jumps, and calls through ra, are compressed within
+/// 2 KiB; what is outlined stands beside the middle one of its places.
+int64_t Outliner::benefit(const Repeat &R, Shape How, ArrayRef<const Step *> Places) const {
+  constexpr int64_t Reach = 2048;
+  int64_t Middle = Places[Places.size() / 2]->Address;
+  int64_t Saved = -int64_t(R.Bytes);
+  if (How == Shape::Alternate || How == Shape::Linked)
+    Saved -= 2; // the return
+  for (const Step *First : Places) {
+    bool Near = How != Shape::Alternate && std::abs(int64_t(First->Address) - Middle) < Reach;
+    Saved += R.Bytes - (Near ? 2 : CallBytes);
+  }
+  return Saved;
 }
 
 /// The shape that saves most, with the places that allow it.
@@ -276,7 +424,7 @@ std::optional<Shape> Outliner::bestShape(Repeat &R) {
   R.Benefit = 0;
   for (Shape How : Shapes) {
     std::vector<const Step *> Places = feasible(R, How);
-    int64_t Saved = Places.size() < 2 ? 0 : benefit(R, How, Places.size());
+    int64_t Saved = Places.size() < 2 ? 0 : benefit(R, How, Places);
     if (Saved > R.Benefit) {
       R.Benefit = Saved;
       Best = How;
@@ -380,14 +528,17 @@ void Outliner::outline(Module &M, const Repeat &R) {
   while (M.getNamedValue(Name));
   Function *F =
       Function::Create(FunctionType::get(Type::getVoidTy(C), false), Function::InternalLinkage, Name, M);
+  F->removeFromParent();
+  Function &Middle = R.Places[R.Places.size() / 2]->Instr->getMF()->getFunction();
+  M.getFunctionList().insertAfter(Middle.getIterator(), F);
   F->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
   for (auto Attribute : {Attribute::OptimizeForSize, Attribute::MinSize, Attribute::NoUnwind})
     F->addFnAttr(Attribute);
-  for (StringRef Key : {"target-cpu", "target-features", "tune-cpu"})
+  F->addFnAttr("nooutline");
+  for (StringRef Key : TargetAttributes)
     if (Parent.hasFnAttribute(Key))
       F->addFnAttr(Parent.getFnAttribute(Key));
   IRBuilder<>(BasicBlock::Create(C, "entry", F)).CreateRetVoid();
-  Ours.insert(F);
 
   MachineFunction &MF = MMI->getOrCreateMachineFunction(*F);
   MF.getProperties().reset(MachineFunctionProperties::Property::IsSSA);
@@ -422,6 +573,10 @@ void Outliner::outline(Module &M, const Repeat &R) {
     BuildMI(MBB, MBB.end(), DebugLoc(), TII.get(N->JumpAndLink), N->Zero).addReg(N->T0).addImm(0);
     break;
   }
+  LivePhysRegs Live(*MF.getSubtarget().getRegisterInfo());
+  for (const MachineInstr &MI : reverse(MBB))
+    Live.stepBackward(MI);
+  addLiveIns(MBB, Live);
   for (const Step *Place : R.Places)
     replace(R, Place, *F);
 }
@@ -435,10 +590,8 @@ bool Outliner::once(Module &M) {
   Taken.clear();
   NextBoundary = ~1u;
   CodeBytes = 0;
-  for (const Function &F : M)
-    if (!Ours.contains(&F) && mayOutlineFrom(F))
-      if (MachineFunction *MF = MMI->getMachineFunction(F); MF && MF->getRegInfo().tracksLiveness())
-        collect(*MF);
+  for (MachineFunction *MF : Functions)
+    collect(*MF);
   find(Whole);
   find(Pieces);
 
@@ -455,7 +608,7 @@ bool Outliner::once(Module &M) {
     if (R.Places.size() < 2)
       continue;
     if (R.Places.size() != Before) { // worth less than it was: in its turn again
-      R.Benefit = benefit(R, R.How, R.Places.size());
+      R.Benefit = benefit(R, R.How, R.Places);
       if (R.Benefit > 0)
         Queue.push(Best);
       continue;
@@ -474,13 +627,23 @@ bool Outliner::runOnModule(Module &M) {
     return false;
   MMI = &getAnalysis<MachineModuleInfoWrapperPass>().getMMI();
   for (const Function &F : M)
-    if (MachineFunction *MF = MMI->getMachineFunction(F); MF && !N) {
-      N.emplace(MF->getSubtarget());
-      CallBytes = MF->getSubtarget().checkFeatures("+relax") ? 4 : 8;
-    }
-  if (!N || !N->complete())
+    if (MachineFunction *MF = mayOutlineFrom(F) ? MMI->getMachineFunction(F) : nullptr;
+        MF && MF->getRegInfo().tracksLiveness())
+      if (Functions.empty() || haveSameTarget(F, Functions[0]->getFunction()))
+        Functions.push_back(MF);
+  if (Functions.empty())
     return false;
-  bool Changed = false;
+  const TargetSubtargetInfo &STI = Functions[0]->getSubtarget();
+  N.emplace(STI);
+  if (!N->complete())
+    return false;
+  CallBytes = STI.checkFeatures("+relax") ? 4 : 8;
+  // LLVM's own outliner must not take code out of what is outlined here: it cannot see what lives behind it.
+  for (Function &F : M)
+    F.addFnAttr("nooutline");
+  if (Frames)
+    alignFrames();
+  bool Changed = Frames;
   for (unsigned Round = 0; Round != Rounds && once(M); ++Round)
     Changed = true;
   return Changed;
