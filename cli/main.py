@@ -22,6 +22,7 @@ COMMANDS = {
         "Predict time, energy and size of code; fit that from profiles.",
     ),
     "explain": ("mlcomp.cli.explain", "explain", "Show which passes a policy chooses, and why."),
+    "fuzz": ("mlcomp.cli.fuzz", "fuzz", "Check that programs compiled in all ways do what they do at -O0."),
     "measure": ("mlcomp.cli.measure", "measure", "Build, run and count a program under several compilers."),
     "policy": ("mlcomp.cli.policy", "policy", "List, show and verify policies."),
     "profile": ("mlcomp.cli.profile", "profile", "Measure programs compiled in many ways, into a profile store."),

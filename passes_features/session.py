@@ -120,6 +120,11 @@ def feature_names() -> list[str]:
     return [lib.mlcomp_feature_name(i).decode() for i in range(lib.mlcomp_feature_count())]
 
 
+def verify_passes(on: bool = True) -> None:
+    """Whether sessions made from now on run LLVM's verifier after every pass: a broken module is a crash then."""
+    library().mlcomp_verify_passes(int(on))
+
+
 class Session:
     """A module under optimisation. Not for several threads: LLVM's options are global to the process.
 

@@ -105,9 +105,12 @@ def own_size(link_map: str, objects: Iterable[Path]) -> Size:
     """
     objects = list(objects)
     own = set(map(str, objects))
+    own_ends = tuple(own)  # most lines are a library's; matching them all would take longer than linking
     total = dict.fromkeys(SECTION_KINDS, 0)
     total["rodata"] = sum(map(_mergeable, objects))
     for line in link_map.splitlines():
+        if not line.rpartition(":(")[0].endswith(own_ends):
+            continue
         entry = re.fullmatch(r"\s*[0-9a-f]+\s+[0-9a-f]+\s+([0-9a-f]+)\s+\d+\s+(.+):\(([^()]+)\)", line)
         if entry and entry[2] in own:
             for kind, names in SECTION_KINDS.items():

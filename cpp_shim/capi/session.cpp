@@ -45,6 +45,8 @@ static Actions splitLines(const char *Text) {
   return Actions(Lines.begin(), Lines.end());
 }
 
+static bool VerifiesPasses = false;
+
 namespace {
 
 /// The analyses of one module, as clang sets them up.
@@ -58,7 +60,7 @@ struct Managers {
   PassBuilder PB;
 
   Managers(LLVMContext &Context, TargetMachine &TM, const PipelineTuningOptions &Tuning)
-      : SI(Context, /*DebugLogging=*/false), PB(&TM, Tuning, std::nullopt, &PIC) {
+      : SI(Context, /*DebugLogging=*/false, VerifiesPasses), PB(&TM, Tuning, std::nullopt, &PIC) {
     SI.registerCallbacks(PIC, &MAM);
     registerFeatureAnalyses(FAM);
     PB.registerModuleAnalyses(MAM);
@@ -253,6 +255,8 @@ API int mlcomp_session_apply(mlcomp_session *S, const char *Action, char **Error
     S->Options.push_back(Action);
   return 0;
 }
+
+API void mlcomp_verify_passes(int On) { VerifiesPasses = On; }
 
 API int mlcomp_session_verify(mlcomp_session *S, char **ErrorOut) {
   std::string Broken;

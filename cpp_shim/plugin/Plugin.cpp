@@ -103,6 +103,7 @@ public:
 private:
   /// Whether this module is left to clang, without a word.
   bool leavesAlone(const Module &M) const;
+  bool othersTakePart() const;
   Error optimise(Module &M, const CompilationContext &Ctx);
   Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
   Error finishChoice(Module &M, const Candidate &Choice);
@@ -148,9 +149,33 @@ bool MlcompPass::leavesAlone(const Module &M) const {
   if (outlinerPlaceIsTaken(M))
     return true;
   // Profiles are matched with the code as the default pipeline shapes it.
-  if (PB.*open(PgoOf()))
+  if (PB.*open(PgoOf()) || othersTakePart())
     return true;
   return llvm::all_of(M, [](const Function &F) { return F.isDeclaration() || F.hasOptNone(); });
+}
+
+/// Whether somebody else adds passes to the pipeline: sanitizers, coverage,
+/// another plugin. They must run once, and where the default pipeline puts them;
+/// `default<…>` in a sequence would run them, too.
+bool MlcompPass::othersTakePart() const {
+  ModulePassManager MPM;
+  FunctionPassManager FPM;
+  S->Inside = true; // keeps us out
+  PB.invokePipelineStartEPCallbacks(MPM, Level);
+  PB.invokePipelineEarlySimplificationEPCallbacks(MPM, Level);
+  PB.invokeOptimizerEarlyEPCallbacks(MPM, Level);
+  PB.invokeOptimizerLastEPCallbacks(MPM, Level);
+  PB.invokeFullLinkTimeOptimizationEarlyEPCallbacks(MPM, Level);
+  PB.invokeFullLinkTimeOptimizationLastEPCallbacks(MPM, Level);
+  PB.invokePeepholeEPCallbacks(FPM, Level);
+  PB.invokeScalarOptimizerLateEPCallbacks(FPM, Level);
+  PB.invokeVectorizerStartEPCallbacks(FPM, Level);
+  S->Inside = false;
+  std::string Names;
+  raw_string_ostream OS(Names);
+  MPM.printPipeline(OS, [](StringRef Class) { return Class; });
+  // Clang adds that one for debug information, where it does no harm.
+  return !FPM.isEmpty() || !(Names.empty() || Names == "AssignmentTrackingPass");
 }
 
 /// Makes of the module what the laboratory has measured: the same sequence on

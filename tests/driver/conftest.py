@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from behaviour import POLICIES, Pair
 from installation import Installation
 from make_policy import make_policy
 
@@ -34,3 +35,27 @@ def built_mlcc(real_mlcc: Installation, plugin: str) -> Installation:
     real_mlcc.plugin.symlink_to(plugin)
     make_policy(real_mlcc.package / "policies" / "x86_64-size")
     return real_mlcc
+
+
+@pytest.fixture(scope="session")
+def shared_mlcc(tmp_path_factory: pytest.TempPathFactory, clang: str, plugin: str) -> Installation:
+    """An installation with the real clang and plugin that tests share; `behaviour` says what its policies do."""
+    installation = Installation(tmp_path_factory.mktemp("shared"))
+    installation.plugin.unlink()
+    installation.plugin.symlink_to(plugin)
+    keep, change = (installation.root / name for name in POLICIES)
+    baseline = {"sequences": [{"name": "baseline", "actions": ["default<Oz>"]}], "sequence_scores": [0.0]}
+    nothing = {"option_sets": [{"name": "none", "actions": []}], "option_scores": [0.0], "option_edits": []}
+    make_policy(keep, **baseline, **nothing, sequence_edits=[])
+    other = {"name": "other", "actions": ["default<Oz>", "function(reg2mem)"]}
+    make_policy(change, sequences=[*baseline["sequences"], other], sequence_scores=[0.0, -0.5])
+    installation.environment = {"PATH": os.environ["PATH"], "HOME": str(installation.root), "LC_ALL": "C.UTF-8"} | {
+        "PYTHONPATH": installation.environment["PYTHONPATH"]
+    }
+    return installation
+
+
+@pytest.fixture
+def pair(shared_mlcc: Installation, clang: str, in_folder: Path) -> Pair:
+    """clang and mlcc in an empty folder."""
+    return Pair(shared_mlcc, clang, in_folder)
