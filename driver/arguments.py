@@ -41,8 +41,11 @@ class Request:
         self.arguments[self.level_at] = level
 
 
-def parse(words: list[Word]) -> Request:
-    """Read the words of a command line; raises `DriverError` for bad values of our options."""
+def parse(words: list[Word], everywhere: str = "") -> Request:
+    """Read the words of a command line; raises `DriverError` for bad values of our options.
+
+    `everywhere` is an -O=ml… that stands in for clang's own levels.
+    """
     request = Request()
     language = ""
     last: ResponseFile | None = None
@@ -60,8 +63,8 @@ def parse(words: list[Word]) -> Request:
         elif text.startswith("--ml-"):
             _read_own(request, text)
             continue
-        elif text.startswith("-O=ml"):
-            _read_objective(request, text)
+        elif text.startswith("-O=ml") or (everywhere and text in options.OPTIMISING_LEVELS):
+            _read_objective(request, text if text.startswith("-O=ml") else everywhere)
             request.arguments.append(_PLACE)
             last = None
             continue

@@ -13,7 +13,7 @@ from mlcomp.driver.diagnostics import LLVM_MAJOR, DriverError, UnusableError, sa
 from mlcomp.driver.options import LEVELS
 from mlcomp.driver.policy import PACKAGE, named_policy, objective_of, shipped_policy
 from mlcomp.driver.response import expand, shorten
-from mlcomp.driver.settings import Settings
+from mlcomp.driver.settings import Settings, objective_everywhere
 from mlcomp.driver.target import architecture, cross_target
 from mlcomp.driver.toolchain import major_version
 
@@ -21,27 +21,56 @@ LINKER_VARIABLE = "MLCOMP_PLUGIN_OPTIONS"
 PLUGIN = os.path.join(PACKAGE, "lib", "mlcomp-plugin.so")
 
 
+class Plan:
+    """What is made of a command line with options of ours.
+
+    `folder` is the policy's and `level` clang's, both empty without an objective; `problem` says why there is no
+    policy, or is empty.
+    """
+
+    def __init__(self, program: str, clang: str, arguments: list[str]) -> None:
+        if triple := cross_target(program):
+            arguments = [f"--target={triple}", *arguments]
+        everywhere = objective_everywhere()
+        self.request = parse(expand(arguments, levels=bool(everywhere)), everywhere)
+        self.settings = Settings(self.request.own)
+        self.folder = self.level = self.problem = ""
+        if asked := self.request.objective:
+            self.level = LEVELS["size" if asked == "balanced" else asked]
+            try:
+                self.folder, self.level = _choose(self.request, self.settings, clang)
+                _check_tools(clang)
+            except UnusableError as problem:
+                self.problem = str(problem)
+            self.request.set_level(self.level)
+
+    def plugin_options(self) -> list[str]:
+        """What the plugin is told."""
+        chosen = {
+            "policy": self.folder,
+            "objective": self.request.objective,
+            "effort": self.settings.effort,
+            "weights": self.settings.weights,
+            "explain": self.settings.explain,
+            "log": self.settings.log,
+            "strict": "1" if self.settings.strict else "",
+            "keep-frame-pointers": "1" if self.request.keeps_frames else "",
+        }
+        return [f"-mlcomp-{name}={value}" for name, value in chosen.items() if value]
+
+
 def translate(program: str, clang: str, arguments: list[str]) -> list[str]:
     """The arguments that the program `clang` gets for those of `program`."""
-    if triple := cross_target(program):
-        arguments = [f"--target={triple}", *arguments]
-    request = parse(expand(arguments))
-    settings = Settings(request.own)
+    plan = Plan(program, clang, arguments)
+    request, settings = plan.request, plan.settings
     first: list[str] = []
-    if request.objective:
-        works = (request.optimises or request.links_with_lto) and not settings.disabled
-        level = LEVELS["size" if request.objective == "balanced" else request.objective]
-        try:
-            folder, level = _choose(request, settings, clang)
-            if works:
-                _check_tools(clang)
-                first = _plugin_arguments(request, settings, folder)
-        except UnusableError as problem:
-            if works and settings.strict:
-                raise DriverError(str(problem)) from problem
-            if works:
-                say("warning", f"{problem}; compiling with {level}")
-        request.set_level(level)
+    if request.objective and (request.optimises or request.links_with_lto) and not settings.disabled:
+        if not plan.problem:
+            first = _plugin_arguments(request, plan.plugin_options())
+        elif settings.strict:
+            raise DriverError(plan.problem)
+        else:
+            say("warning", f"{plan.problem}; compiling with {plan.level}")
     if os.environ.get("MLCC_DISABLE") != "1":
         os.environ.pop("MLCC_DISABLE", None)  # to the plugin any value is a yes
     return shorten(first + request.arguments)
@@ -70,24 +99,17 @@ def _check_tools(clang: str) -> None:
         raise UnusableError(f"{clang} {version}, policies need clang {LLVM_MAJOR}")
 
 
-def _plugin_arguments(request: Request, settings: Settings, folder: str) -> list[str]:
-    """What makes clang, and ld.lld where it optimises a whole program, use plugin and policy."""
-    chosen = {
-        "policy": folder,
-        "objective": request.objective,
-        "effort": settings.effort,
-        "weights": settings.weights,
-        "explain": settings.explain,
-        "log": settings.log,
-        "strict": "1" if settings.strict else "",
-        "keep-frame-pointers": "1" if request.keeps_frames else "",
-    }
-    plugin_options = [f"-mlcomp-{name}={value}" for name, value in chosen.items() if value]
-    arguments: list[str] = []
-    if request.optimises:
-        arguments += [f"-fpass-plugin={PLUGIN}", "-Xclang", "-load", "-Xclang", PLUGIN]
-        for option in plugin_options:
-            arguments += ["-Xclang", "-mllvm", "-Xclang", option]
+def compile_arguments(plugin_options: list[str]) -> list[str]:
+    """What makes clang load the plugin."""
+    arguments = [f"-fpass-plugin={PLUGIN}", "-Xclang", "-load", "-Xclang", PLUGIN]
+    for option in plugin_options:
+        arguments += ["-Xclang", "-mllvm", "-Xclang", option]
+    return arguments
+
+
+def _plugin_arguments(request: Request, plugin_options: list[str]) -> list[str]:
+    """What makes clang, and ld.lld where it optimises a whole program, use the plugin."""
+    arguments = compile_arguments(plugin_options) if request.optimises else []
     if request.links_with_lto:
         arguments += ["-Xlinker", f"--load-pass-plugin={PLUGIN}"]
         # ld.lld reads its options before it loads plugins, so that it knows none of theirs.

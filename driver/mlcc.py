@@ -13,6 +13,9 @@ from mlcomp.driver.diagnostics import DriverError, say
 from mlcomp.driver.settings import check_environment
 from mlcomp.driver.toolchain import find_clang
 
+QUESTIONS = ("--cmake-toolchain", "--meson-cross", "--print-config")
+"""What is answered here, without clang."""
+
 
 def main() -> int:
     """The program `mlcc`; under a name that ends with ++ it is `mlcc++`, as it is with clang."""
@@ -29,7 +32,17 @@ def drive(program: str, arguments: list[str], cxx: bool) -> int:
     try:
         check_environment()
         clang = find_clang(cxx, program)
-        if any(a.startswith(("-O=ml", "--ml-", "@")) for a in arguments) or "-mlcc" in program:
+        if any(a.partition("=")[0] in QUESTIONS for a in arguments):
+            from mlcomp.driver.build_systems import answer
+
+            sys.stdout.write(answer(program, clang.path, arguments))
+            return 0
+        if os.environ.get("CCACHE_DISABLE") == "1" and "-E" in arguments:
+            from mlcomp.driver.ccache import preprocess
+
+            return preprocess(program, clang, arguments)
+        ours = any(a.startswith(("-O=ml", "--ml-", "@")) for a in arguments)
+        if ours or "-mlcc" in program or os.environ.get("MLCC_OBJECTIVE"):
             from mlcomp.driver.learned import translate
 
             arguments = translate(program, clang.path, arguments)

@@ -260,6 +260,9 @@ OBJECTIVES: dict[str, str] = {
 }
 LEVELS: dict[str, str] = {"balanced": "-O3", "size": "-Oz", "time": "-O3", "energy": "-O3"}
 
+# What MLCC_OBJECTIVE replaces.
+OPTIMISING_LEVELS = frozenset("-O -O1 -O2 -O3 -Os -Oz --optimize=1 --optimize=2 --optimize=3 --optimize=s".split())
+
 # Inputs that go through the optimiser, by file extension and by the name that -x gives.
 CODE_EXTENSIONS = frozenset(
     "c i C cc CC cp cpp CPP cxx CXX c++ C++ ii m mi M mm mii cppm ccm cxxm c++m ixx iim ll bc".split()

@@ -29,14 +29,15 @@ Word = tuple[str, ResponseFile | None]
 """An argument and the response file that it stays in, or None if it stands on the command line."""
 
 
-def expand(arguments: list[str]) -> list[Word]:
-    """All arguments, with those of response files, in clang's order."""
+def expand(arguments: list[str], levels: bool = False) -> list[Word]:
+    """All arguments, with those of response files, in clang's order; with `levels`, a file with one is replaced."""
+    own = (*OWN_PREFIXES, "-O", "--optimize") if levels else OWN_PREFIXES
     words: list[Word] = []
     for argument in arguments:
         inner: list[str] = []
         if argument[:1] != "@":
             words.append((argument, None))
-        elif _read_words(argument[1:], inner, ()) and not any(w.startswith(OWN_PREFIXES) for w in inner):
+        elif _read_words(argument[1:], inner, ()) and not any(w.startswith(own) for w in inner):
             kept = ResponseFile(argument)
             words += [(word, kept) for word in inner]
         else:
@@ -49,11 +50,16 @@ def shorten(arguments: list[str]) -> list[str]:
     line."""
     if sum(map(len, arguments)) < LONG_COMMAND or not hasattr(os, "memfd_create"):
         return arguments
-    text = "\n".join('"' + a.replace("\\", "\\\\").replace('"', '\\"') + '"' for a in arguments)
+    text = "\n".join(map(quoted, arguments))
     file = os.memfd_create("mlcc-arguments", 0)  # stays open for clang
     with open(file, "wb", closefd=False) as stream:
         stream.write(os.fsencode(text))
     return [f"@/proc/self/fd/{file}"]
+
+
+def quoted(argument: str) -> str:
+    """An argument as one word of a response file."""
+    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _read_words(path: str, words: list[str], stack: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ import os
 
 from mlcomp.driver.diagnostics import DriverError, nearest, say
 
-VARIABLES = ["MLCC_CLANG", "MLCC_POLICY", "MLCC_EFFORT", "MLCC_DISABLE", "MLCC_STRICT", "MLCC_LOG"]
+VARIABLES = "MLCC_CLANG MLCC_OBJECTIVE MLCC_POLICY MLCC_EFFORT MLCC_DISABLE MLCC_STRICT MLCC_LOG".split()
 METRICS = ("size", "time", "energy")
 
 
@@ -31,6 +31,16 @@ def switch(name: str) -> bool:
     if value not in ("", "0", "1"):
         raise DriverError(f"{name}='{value}' is not 0 or 1")
     return value == "1"
+
+
+def objective_everywhere() -> str:
+    """What -O1, -O2, -O3, -Os and -Oz stand for by `MLCC_OBJECTIVE`, such as -O=ml-size; or nothing."""
+    from mlcomp.driver.options import OBJECTIVES  # a large table that a plain clang does not need
+
+    name = os.environ.get("MLCC_OBJECTIVE", "")
+    if name and name not in OBJECTIVES:
+        raise DriverError(f"MLCC_OBJECTIVE='{name}' is none; {nearest(name, list(OBJECTIVES))}")
+    return f"-O={name}" if name else ""
 
 
 def check_environment() -> None:

@@ -41,6 +41,8 @@ static cl::opt<bool> Strict("mlcomp-strict", cl::desc("Errors instead of warning
 static cl::opt<std::string> FixedSequence("mlcomp-sequence",
                                           cl::desc("Apply these actions (separated by ;), no policy"),
                                           cl::cat(Category));
+static cl::opt<std::string> AtLevel("mlcomp-level", cl::desc("Only where this level is in force, such as Oz"),
+                                    cl::cat(Category));
 static cl::opt<std::string> EngineName("mlcomp-engine", cl::init("auto"), cl::desc("auto, native or ort"),
                                        cl::cat(Category));
 static cl::opt<unsigned> ParentLimit("mlcomp-time-limit", cl::init(60000),
@@ -108,6 +110,7 @@ private:
   Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
   Error finishChoice(Module &M, const Candidate &Choice);
   Expected<Decision> firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P);
+  StringRef levelName() const;
   std::string baselineText() const;
 
   PassBuilder &PB;
@@ -131,17 +134,22 @@ static void warn(const Twine &Message) {
   errs() << "mlcc: warning: " << Message << "\n";
 }
 
+StringRef MlcompPass::levelName() const {
+  return Level == OptimizationLevel::Oz   ? "Oz"
+         : Level == OptimizationLevel::Os ? "Os"
+         : Level == OptimizationLevel::O1 ? "O1"
+         : Level == OptimizationLevel::O3 ? "O3"
+                                          : "O2";
+}
+
 std::string MlcompPass::baselineText() const {
-  StringRef Name = Level == OptimizationLevel::Oz   ? "Oz"
-                   : Level == OptimizationLevel::Os ? "Os"
-                   : Level == OptimizationLevel::O1 ? "O1"
-                   : Level == OptimizationLevel::O3 ? "O3"
-                                                    : "O2";
-  return ((Where == Phase::LtoLink ? "lto<" : "default<") + Name + ">").str();
+  return ((Where == Phase::LtoLink ? "lto<" : "default<") + levelName() + ">").str();
 }
 
 bool MlcompPass::leavesAlone(const Module &M) const {
   if (S->Inside || Level == OptimizationLevel::O0)
+    return true;
+  if (!AtLevel.empty() && AtLevel != levelName())
     return true;
   // Before an LTO link the choice is made at the link, on the whole program.
   if (Where == Phase::Compile && (M.getModuleFlag("ThinLTO") || M.getModuleFlag("EnableSplitLTOUnit")))

@@ -49,6 +49,8 @@ def shared_mlcc(tmp_path_factory: pytest.TempPathFactory, clang: str, plugin: st
     make_policy(keep, **baseline, **nothing, sequence_edits=[])
     other = {"name": "other", "actions": ["default<Oz>", "function(reg2mem)"]}
     make_policy(change, sequences=[*baseline["sequences"], other], sequence_scores=[0.0, -0.5])
+    for arch in ("riscv32", "x86_64"):
+        make_policy(installation.package / "policies" / f"{arch}-size")
     installation.environment = {"PATH": os.environ["PATH"], "HOME": str(installation.root), "LC_ALL": "C.UTF-8"} | {
         "PYTHONPATH": installation.environment["PYTHONPATH"]
     }

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import mlcomp.driver
+import mlcomp.platforms
 import mlcomp.policies
 
 SCRIPT = """#!{python} -B
@@ -42,6 +43,10 @@ class Installation:
         for name in ("__init__", "archive", "registry"):
             source = Path(mlcomp.policies.__file__).with_name(f"{name}.py")
             self.package.joinpath("policies", f"{name}.py").symlink_to(source)
+        self.package.joinpath("platforms").mkdir()
+        self.package.joinpath("platforms", "targets.toml").symlink_to(
+            Path(mlcomp.platforms.__file__).with_name("targets.toml")
+        )
         self.plugin.touch()
         for name, function in (("mlcc", "main"), ("mlcc++", "main_cxx")):
             self._program(self.bin / name, SCRIPT.format(python=sys.executable, function=function))

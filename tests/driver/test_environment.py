@@ -12,6 +12,17 @@ def test_effort_log_and_strictness_reach_the_plugin(mlcc: Installation) -> None:
     assert options[2:] == ["-mlcomp-effort=3", "-mlcomp-log=log.jsonl", "-mlcomp-strict=1"]
 
 
+def test_an_objective_for_everything_stands_in_for_levels(mlcc: Installation) -> None:
+    for given in ("-Os", "-O2", "-O3", "-Oz", "--optimize=2"):
+        arguments = mlcc.arguments(given, "-c", "a.c", MLCC_OBJECTIVE="ml-size")
+        assert arguments[-3:] == ["-Oz", "-c", "a.c"] and f"-fpass-plugin={mlcc.plugin}" in arguments
+    for given in (["-O0"], ["-Og"], [], ["-O2", "-O0"]):
+        assert mlcc.arguments(*given, "-c", "a.c", MLCC_OBJECTIVE="ml-size")[-2:] == ["-c", "a.c"]
+        assert not mlcc.loads_plugin(*given, "-c", "a.c", MLCC_OBJECTIVE="ml-size")
+    mlcc.root.joinpath("args").write_text("-O2 -c a.c")
+    assert mlcc.arguments("@args", MLCC_OBJECTIVE="ml-size")[-3:] == ["-Oz", "-c", "a.c"]
+
+
 def test_the_option_comes_before_the_variable(mlcc: Installation) -> None:
     assert "-mlcomp-effort=2" in mlcc.plugin_options("-O=ml", "--ml-effort=2", "-c", "a.c", MLCC_EFFORT="0")
 
@@ -41,6 +52,7 @@ def test_not_disabled_is_not_disabled_for_the_plugin_either(mlcc: Installation) 
     ("name", "value", "message"),
     [
         ("MLCC_EFFORT", "high", "'MLCC_EFFORT=high': effort is 0, 1, 2 or 3"),
+        ("MLCC_OBJECTIVE", "size", "MLCC_OBJECTIVE='size' is none; did you mean ml-size?"),
         ("MLCC_STRICT", "yes", "MLCC_STRICT='yes' is not 0 or 1"),
         ("MLCC_DISABLE", "2", "MLCC_DISABLE='2' is not 0 or 1"),
         ("MLCC_POLICY", "none", "policy 'none' was not found; `mlcomp policy list` shows those that ship"),

@@ -1,0 +1,192 @@
+"""What build systems want to know: a CMake toolchain file, a Meson cross file, a clang `--config` file.
+
+All are printed, for the user to keep with the project or to make anew. They name this installation by absolute
+paths.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mlcomp.driver.arguments import parse
+from mlcomp.driver.diagnostics import LLVM_MAJOR, DriverError, nearest
+from mlcomp.driver.learned import Plan, compile_arguments
+from mlcomp.driver.policy import PACKAGE, shipped_policy
+from mlcomp.driver.response import expand, quoted
+from mlcomp.driver.target import architecture
+
+TARGETS = os.path.join(PACKAGE, "platforms", "targets.toml")
+CMAKE = """\
+# CMake toolchain: mlcc for {name}. Made by: mlcc --cmake-toolchain {line}
+# Use: cmake --toolchain THIS_FILE -DCMAKE_BUILD_TYPE=MinSizeRel ...
+{system}set(CMAKE_C_COMPILER "{mlcc}")
+set(CMAKE_CXX_COMPILER "{mlcc}++")
+set(CMAKE_ASM_COMPILER "{mlcc}")
+{triple}set(CMAKE_AR llvm-ar-{llvm})
+set(CMAKE_RANLIB llvm-ranlib-{llvm})
+foreach(language C CXX ASM)
+  set(CMAKE_${{language}}_FLAGS_INIT "{flags}")
+endforeach()
+foreach(language C CXX)
+{levels}endforeach()
+"""
+CMAKE_BARE = """\
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR {processor})
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+"""
+CMAKE_LEVEL = '  set(CMAKE_${{language}}_FLAGS_{kind} "{objective} -DNDEBUG" CACHE STRING "mlcc")\n'
+BUILD_TYPES = {"MINSIZEREL": "size", "RELEASE": "time"}  # and the policy that is used if it ships
+MESON = """\
+# Meson cross file: mlcc for {name}. Made by: mlcc --meson-cross {line}
+# Use: meson setup --cross-file THIS_FILE ...
+[binaries]
+c = {c}
+cpp = {cxx}
+ar = 'llvm-ar-{llvm}'
+strip = 'llvm-strip-{llvm}'
+
+[built-in options]
+optimization = 'plain'
+c_args = {arguments}
+cpp_args = {arguments}
+
+[properties]
+needs_exe_wrapper = {needs_wrapper}
+
+[host_machine]
+system = '{system}'
+cpu_family = '{family}'
+cpu = '{processor}'
+endian = 'little'
+"""
+SIMPLE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+.,:/@")
+MESON_FAMILIES = {"thumb": "arm", "i386": "x86"}
+
+
+def answer(program: str, clang: str, arguments: list[str]) -> str:
+    """The text that the first question on the command line asks for; the other arguments belong to it."""
+    if "--print-config" in arguments:
+        return clang_config(program, clang, [a for a in arguments if a != "--print-config"])
+    at = next(i for i, a in enumerate(arguments) if a.startswith(("--cmake-toolchain", "--meson-cross")))
+    question, _, target = arguments[at].partition("=")
+    rest = arguments[at + 1 :]
+    if not target:
+        if not rest:
+            raise DriverError(f"{question} needs a target: {question} riscv32")
+        target, *rest = rest
+    make = {"--cmake-toolchain": cmake_toolchain, "--meson-cross": meson_cross}.get(question)
+    if make is None:
+        raise DriverError(f"unknown option '{question}'; known are --cmake-toolchain and --meson-cross")
+    return make(program, clang, target, [*arguments[:at], *rest])
+
+
+def cmake_toolchain(program: str, clang: str, target: str, arguments: list[str]) -> str:
+    """The text of a CMake toolchain file for a target, with more arguments for each compilation."""
+    name, triple, flags = _target(target)
+    objective, arguments = _without_objective([*flags, *arguments])
+    arch = architecture(parse(expand([f"--target={triple}", *arguments])), clang)
+    levels = {kind: f"-O=ml-{name}" for kind, name in BUILD_TYPES.items() if shipped_policy(arch, name)}
+    if objective:
+        levels = dict.fromkeys(BUILD_TYPES, objective)
+    return CMAKE.format(
+        name=name,
+        line=" ".join([target, *arguments[len(flags) :]]),
+        system="" if _is_this_machine(triple) else CMAKE_BARE.format(processor=arch),
+        mlcc=_own_program(program),
+        triple="" if _is_this_machine(triple) else "".join(
+            f"set(CMAKE_{language}_COMPILER_TARGET {triple})\n" for language in ("C", "CXX", "ASM")
+        ),
+        llvm=LLVM_MAJOR,
+        flags=" ".join(arguments),
+        levels="".join(CMAKE_LEVEL.format(kind=kind, objective=o) for kind, o in levels.items()),
+    )  # fmt: skip
+
+
+def meson_cross(program: str, clang: str, target: str, arguments: list[str]) -> str:
+    """The text of a Meson cross file, likewise; for size unless an objective is given."""
+    name, triple, flags = _target(target)
+    objective, more = _without_objective(arguments)
+    mlcc = _own_program(program)
+    first = [] if _is_this_machine(triple) else [f"--target={triple}"]
+    arch = architecture(parse(expand([f"--target={triple}", *flags, *more])), clang)
+    here = _is_this_machine(triple)
+    return MESON.format(
+        name=name,
+        line=" ".join([target, *arguments]),
+        c=_meson_list([mlcc, *first, *flags]),
+        cxx=_meson_list([f"{mlcc}++", *first, *flags]),
+        llvm=LLVM_MAJOR,
+        arguments=_meson_list([objective or "-O=ml-size", *more]),
+        needs_wrapper="false" if here else "true",
+        system="linux" if here else "none",
+        family=MESON_FAMILIES.get(arch, arch),
+        processor=arch,
+    )
+
+
+def clang_config(program: str, clang: str, arguments: list[str]) -> str:
+    """The text of a file for clang's `--config` that makes clang do what mlcc does for these arguments.
+
+    It keeps to the level that mlcc maps the objective to: at another one, given on the command line, clang is
+    left alone. Programs optimised at an LTO link need mlcc itself.
+    """
+    plan = Plan(program, clang, arguments)
+    if not plan.request.objective:
+        raise DriverError("--print-config needs an objective, such as -O=ml-size")
+    if plan.problem:
+        raise DriverError(plan.problem)
+    options = [*plan.plugin_options(), f"-mlcomp-level={plan.level.removeprefix('-')}"]
+    lines = [
+        f"# Made by: mlcc --print-config {' '.join(arguments)}",
+        f"# Use: clang-{LLVM_MAJOR} --config=./THIS_FILE ...",
+    ]
+    words = [*compile_arguments(options), *plan.request.arguments]
+    text = "\n".join(w if SIMPLE.issuperset(w) else quoted(w) for w in words)
+    return "\n".join([*lines, text.replace("-Xclang\n", "-Xclang "), ""])
+
+
+def _own_program(program: str) -> str:
+    return os.path.join(os.path.dirname(os.path.realpath(program)), "mlcc")
+
+
+def _is_this_machine(triple: str) -> bool:
+    return triple.startswith(os.uname().machine + "-") and "linux" in triple
+
+
+def _target(target: str) -> tuple[str, str, list[str]]:
+    """Name, triple and flags of one of our targets, or of any triple."""
+    import tomllib
+
+    try:
+        with open(TARGETS, "rb") as file:
+            table = tomllib.load(file)
+    except OSError:
+        table = {}
+    row = table.get(target)
+    if row is None:
+        if target.count("-") < 1 or target.startswith("-"):
+            raise DriverError(f"'{target}' is no target; give a triple or one of ours: {nearest(target, list(table))}")
+        return target, target, []
+    triple = row["flags"][0].removeprefix("--target=")
+    flags = list(row["flags"][1:])
+    if row["sections"]:
+        flags += ["-ffunction-sections", "-fdata-sections"]
+    if row["libc"] and os.path.isdir(row["libc"]):
+        flags += ["-isystem", row["libc"]]
+    return target, triple, flags
+
+
+def _without_objective(arguments: list[str]) -> tuple[str, list[str]]:
+    """What -O=ml… asks for, which goes elsewhere, and the other arguments."""
+    objective = ""
+    for argument in arguments:
+        if argument.startswith("-O=ml"):
+            parse([(argument, None)])  # complains about what is unknown
+            objective = argument
+    return objective, [a for a in arguments if not a.startswith("-O=ml")]
+
+
+def _meson_list(words: list[str]) -> str:
+    return "[" + ", ".join("'" + w.replace("\\", "\\\\").replace("'", "\\'") + "'" for w in words) + "]"
