@@ -1,6 +1,6 @@
 # Everything starts here; each target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench energy clean
+.PHONY: help setup test lint format demo bench energy fuzz clean
 .SILENT:
 
 bin = .venv/bin
@@ -35,6 +35,9 @@ bench: setup ## measure what the results in benchmarks/results say
 energy: setup ## calibrate the energy of programs on gates again
 	tools/setup-energy
 	$(bin)/python benchmarks/energy.py --out benchmarks/results/energy.json
+
+fuzz: setup ## compile programs in every way and compare what they do; takes hours, goes on where it stopped
+	$(bin)/mlcomp fuzz --programs 1000 --folder build/fuzz --out build/fuzz/fuzz.json
 
 clean: ## remove all that was built or installed here
 	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -18,11 +18,12 @@ from mlcomp.fuzzing import commands
 from mlcomp.fuzzing.configurations import configurations, fits
 from mlcomp.fuzzing.execution import Bench, DiscardedError, Result, check_defined
 from mlcomp.fuzzing.programs import Program, program
-from mlcomp.passes_features.session import verify_passes
+from mlcomp.passes_features.session import verify_steps
 from mlcomp.policies.archive import MANIFEST
 from mlcomp.policies.registry import Policy
 
 LOG = "results.jsonl"
+VERIFIED = 4  # of so many programs in a row, one is verified after every pass, the others after every action
 Row = dict[str, Any]
 
 
@@ -38,7 +39,6 @@ class Campaign:
         """Fuzzes the programs of the seeds, but those that have been; `report` gets each new row."""
         self.folder.mkdir(parents=True, exist_ok=True)
         done = {(row["seed"], row["target"]) for row in self.rows()}
-        verify_passes()
         for seed in seeds:
             missing = [target for target in self.targets if (seed, target) not in done]
             if missing:
@@ -54,7 +54,8 @@ class Campaign:
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             path.write_text(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        rows = [json.loads(line) for line in whole.splitlines()]
+        return list({(row["seed"], row["target"]): row for row in rows}.values())
 
     def _program(self, seed: int, targets: Sequence[str]) -> list[Row]:
         made = program(seed)
@@ -72,10 +73,11 @@ class Campaign:
             return rows
 
     def _target(self, made: Program, seed: int, target: str, folder: Path) -> Row:
+        every_pass = seed % VERIFIED == 0
+        verify_steps(passes=every_pass)
         bench = Bench(made, target, folder)
         results = list(bench.results(configurations(target, self.policies, seed)))
-        verify = seed % 2 == 0
-        results += [commands.run(bench, c, verify=verify) for c in commands.commands(target, seed)]
+        results += [commands.run(bench, c, verify=every_pass) for c in commands.commands(target, seed)]
         findings = [r for r in results if r.verdict != "same"]
         if findings:
             (self.folder / f"{made.name}.c").write_text(made.text)

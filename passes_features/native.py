@@ -49,7 +49,7 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "mlcomp_session_apply": (_i, [_p, _s, _error]),
     "mlcomp_session_check": (_i, [_p, _s, _error]),
     "mlcomp_session_verify": (_i, [_p, _error]),
-    "mlcomp_verify_passes": (None, [_i]),
+    "mlcomp_verify_steps": (None, [_i]),
     "mlcomp_session_features": (None, [_p, _p]),
     "mlcomp_session_instructions": (_u, [_p]),
     "mlcomp_session_triple": (_s, [_p]),

@@ -120,9 +120,12 @@ def feature_names() -> list[str]:
     return [lib.mlcomp_feature_name(i).decode() for i in range(lib.mlcomp_feature_count())]
 
 
-def verify_passes(on: bool = True) -> None:
-    """Whether sessions made from now on run LLVM's verifier after every pass: a broken module is a crash then."""
-    library().mlcomp_verify_passes(int(on))
+def verify_steps(*, passes: bool) -> None:
+    """From now on, run LLVM's verifier after every action, and in new sessions after every pass if `passes`.
+
+    A sequence that breaks its module fails then.
+    """
+    library().mlcomp_verify_steps(int(passes))
 
 
 class Session:

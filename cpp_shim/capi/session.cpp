@@ -256,7 +256,10 @@ API int mlcomp_session_apply(mlcomp_session *S, const char *Action, char **Error
   return 0;
 }
 
-API void mlcomp_verify_passes(int On) { VerifiesPasses = On; }
+API void mlcomp_verify_steps(int Passes) {
+  VerifiesActions = true;
+  VerifiesPasses = Passes;
+}
 
 API int mlcomp_session_verify(mlcomp_session *S, char **ErrorOut) {
   std::string Broken;

@@ -43,8 +43,11 @@ int mlcomp_session_apply(mlcomp_session *session, const char *action, char **err
 /** Success if the action is known and not banned. */
 int mlcomp_session_check(mlcomp_session *session, const char *action, char **error);
 int mlcomp_session_verify(mlcomp_session *session, char **error);
-/** Whether sessions made from now on run LLVM's verifier after every pass: a broken module is a crash. */
-void mlcomp_verify_passes(int on);
+/**
+ * From now on LLVM's verifier runs after every action, and in new sessions, if
+ * `passes` is not 0, after every pass. A broken module makes the candidate fail.
+ */
+void mlcomp_verify_steps(int passes);
 /** `out` has mlcomp_feature_count() elements. */
 void mlcomp_session_features(mlcomp_session *session, float *out);
 unsigned mlcomp_session_instructions(mlcomp_session *session);

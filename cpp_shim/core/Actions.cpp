@@ -4,12 +4,15 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
 
 using namespace llvm;
 
 namespace mlcomp {
+
+bool VerifiesActions = false;
 
 static Error invalid(const Twine &Message) { return createStringError(inconvertibleErrorCode(), Message); }
 
@@ -179,6 +182,10 @@ Error applyAction(StringRef Text, Module &M, const CompilationContext &Ctx, Opti
   if (!MPM)
     return MPM.takeError();
   MPM->run(M, Ctx.MAM);
+  std::string Broken;
+  raw_string_ostream OS(Broken);
+  if (VerifiesActions && verifyModule(M, &OS))
+    return invalid("action '" + Text + "' breaks the module: " + OS.str());
   return Error::success();
 }
 

@@ -70,6 +70,9 @@ llvm::Error setOptions(llvm::ArrayRef<std::string> Texts, OptionScope &Scope);
 /// LLVM does not know.
 llvm::Error checkAction(llvm::StringRef Text, llvm::PassBuilder &PB);
 
+/// For fuzzing: a module that an action leaves broken is a failure of the action.
+extern bool VerifiesActions;
+
 /// Applies one action. Options go into \p Options. A pipeline's passes are
 /// made anew each time: some keep pointers into the module they ran on.
 llvm::Error applyAction(llvm::StringRef Text, llvm::Module &M, const CompilationContext &Ctx,
