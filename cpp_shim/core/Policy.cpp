@@ -170,6 +170,11 @@ Error Policy::readManifest(StringRef Folder, Engine E) {
     auto Runner = LoadModel(*File);
     if (!Runner)
       return refuse(*File + ": " + toString(Runner.takeError()));
+    size_t Alternatives = File == &Mf.SequenceModel ? Sequences.size() : OptionSets.size();
+    if ((*Runner)->inputSize() != FeatureIndex.size() || (*Runner)->outputSize() != Alternatives)
+      return refuse(*File + ": ranks " + Twine((*Runner)->outputSize()) + " alternatives by " +
+                    Twine((*Runner)->inputSize()) + " features, the policy has " + Twine(Alternatives) +
+                    " and " + Twine(FeatureIndex.size()));
     *Slot = std::move(*Runner);
   }
   if (const json::Value *Entry = Json->getAsObject()->get("judge")) {
