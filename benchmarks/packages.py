@@ -40,7 +40,7 @@ BUILDS: dict[str, tuple[str, dict[str, str]]] = {
 }
 TESTED = ("clang", "size-effort-1", "time-effort-1")
 SECONDS = 3600
-WARNING = re.compile(r"mlcc: warning: (.*)")
+WARNING = re.compile(r"mlcc: warning: ([^;\n]*)")
 
 
 def source_of(name: str, row: dict[str, Any]) -> Path:

@@ -181,6 +181,68 @@ def objectives_section(result: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+PACKAGE_CPU = {"size-effort-0": 1.1, "size-effort-1": 2.0}
+FUZZ_RUNS = 20_000
+
+
+def fuzz_section(result: dict[str, Any]) -> list[str]:
+    """How many ways of compiling have been compared with -O0."""
+    lines = [
+        "## Differential fuzzing",
+        "",
+        f"`{result['command']}`: {result['programs']} programs (csmith's, and mutants of kernels) without undefined "
+        f"behaviour, each compiled in many ways, run, and compared with -O0.",
+        "",
+        f"- Programs x ways: **{result['configurations']}** (wanted: {FUZZ_RUNS}), "
+        f"{result['runs_of_different_objects']} runs of different object files; "
+        f"different results: **{result['different']}**, failures: **{result['failed']}**.",
+        "- Every way but mlcc's own verifies the module after each action, on every fourth program after each pass.",
+        "",
+        "| target | all | policies' sequences | their option sets | edits of them | single actions | mixtures "
+        "| levels | mlcc commands |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for target, counts in result["by_target"].items():
+        kinds = ("total", "sequence", "options", "edit", "action", "mixture", "level", "command")
+        lines.append(f"| {target} | " + " | ".join(str(counts.get(kind, 0)) for kind in kinds) + " |")
+    least = [f"{kind} {next(iter(c.items()))[1]} times" for kind, c in result["least_tried"].items()]
+    return [*lines, "", f"Least tried: {', '.join(least)}.", ""]
+
+
+def package_section(result: dict[str, Any]) -> list[str]:
+    """Real packages with mlcc in clang's place."""
+    builds = [b for b in result["builds"] if b != "clang"]
+    lines = [
+        "## Packages",
+        "",
+        f"`{result['command']}`. Bytes of text and data, and CPU of the whole build, relative to clang with the "
+        "package's own flags; `oz` is clang at -Oz.",
+        "",
+        "| package | " + " | ".join(f"{b}: bytes | CPU" for b in builds) + " | own tests as with clang |",
+        "|---|" + "---|---|" * len(builds) + "---|",
+    ]
+    cpu: dict[str, list[float]] = {b: [] for b in builds}
+    for entry in result["packages"].values():
+        rows = entry.get("against_clang", {})
+        if not rows:
+            continue
+        cells = []
+        for build in builds:
+            row = rows.get(build)
+            cells.append(f"{row['bytes']:.3f} | {row['cpu']:.2f}" if row else "- | -")
+            if row:
+                cpu[build].append(row["cpu"])
+        same = [row["same_passes"] for row in rows.values() if "same_passes" in row]
+        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {'yes' if all(same) else 'NO'} |" if same
+                     else f"| {entry['title']} | {' | '.join(cells)} | none |")  # fmt: skip
+    lines.append("")
+    for build, limit in PACKAGE_CPU.items():
+        if values := cpu[build]:
+            within = sum(v <= limit for v in values)
+            lines.append(f"- CPU of {build}: {within} of {len(values)} within {limit}, worst {max(values):.2f}.")
+    return [*lines, ""]
+
+
 def main() -> None:
     """Print the page."""
     lines = [
@@ -207,6 +269,10 @@ def main() -> None:
         lines += objectives_section(json.loads(path.read_text()))
     for path in sorted(RESULTS.glob("estimator-*.json")):
         lines += estimator_section(json.loads(path.read_text()))
+    for name, section in (("fuzz", fuzz_section), ("packages", package_section)):
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            lines += section(json.loads(path.read_text()))
     path = RESULTS / "speed.json"
     if path.exists():
         speed = json.loads(path.read_text())
