@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -115,9 +116,15 @@ def print_platforms(as_json: bool) -> None:
         )
     table = Table("platform", "what it is", "measured", "modelled")
     for p in platforms().values():
-        by_source = [", ".join(_named(m) for m in p.metrics if m.source == s) for s in ("measured", "modelled")]
-        table.add_row(p.name, p.title, *by_source)
+        table.add_row(p.name, p.title, *(_listed(p.metrics, source) for source in ("measured", "modelled")))
     return Console().print(table)
+
+
+def _listed(metrics: tuple[Metric, ...], source: str) -> str:
+    mine = [m for m in metrics if m.source == source]
+    names = [_named(m) for m in mine if m.name in SHOWN]
+    rest = len(mine) - len(names)
+    return ", ".join(names) + (f" and {rest} other counts" if rest else "")
 
 
 def _named(metric: Metric) -> str:
@@ -128,8 +135,8 @@ def _heading(metric: Metric) -> str:
     if metric.source == "measured":
         return metric.name
     if metric.error is None:
-        return f"{metric.name} (modelled)"
-    return f"{metric.name} ({metric.unit},\nmodelled ±{100 * metric.error:.1f} %)"
+        return f"{metric.name},\nmodelled"
+    return f"{metric.name},\n{metric.unit}, modelled\n±{100 * metric.error:.1f} %"
 
 
 def _cell(value: float, reference: float | None, unit: str) -> str:
@@ -138,7 +145,7 @@ def _cell(value: float, reference: float | None, unit: str) -> str:
         return text
     change = 100 * (value / reference - 1)
     colour = "green" if change < -0.05 else "red" if change > 0.05 else "default"
-    return f"{text} [{colour}]{change:+6.1f} %[/]"
+    return f"{text}\n[{colour}]{change:+.1f} %[/]"
 
 
 def table_of(platform: Platform, names: list[str], results: list[Measurement]) -> Table:
@@ -146,8 +153,8 @@ def table_of(platform: Platform, names: list[str], results: list[Measurement]) -
     shown = [m for m in platform.metrics if m.name in SHOWN]
     has_region = any(r.region is not None for r in results)
     scope = "region of interest" if has_region else "main"
-    table = Table(title=f"{platform.title}: {scope}", title_justify="left")
-    table.add_column("compiler", style="bold", no_wrap=True)
+    table = Table(title=f"{platform.title}: {scope}", title_justify="left", box=box.SIMPLE)
+    table.add_column("compiler", style="bold")
     for heading in ("flash", "RAM", *map(_heading, shown)):
         table.add_column(heading, justify="right", no_wrap=True)
     first = next((r for r in results if not r.problem), None)
