@@ -179,8 +179,8 @@ def predict(
             LEVELS[0], tuple(w for w in words if not w.startswith("-")), tuple(w for w in words if w.startswith("-"))
         )
     try:
-        known = Estimator(folder or ESTIMATORS / platform)
         place = find_platform(platform)
+        known = Estimator(folder or ESTIMATORS / platform)
         place.prepare(lambda text: click.echo(text, err=True))
         kernel = Kernel("program", "program", "", "", tuple(map(str, sources)), flags=flags, folder=Path("/"))
         program = Program(kernel, place)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from elftools.elf.elffile import ELFFile
 
 from mlcomp.estimator import store
 from mlcomp.estimator.design import Described, inputs
@@ -27,7 +28,7 @@ from mlcomp.passes_features import schema
 from mlcomp.passes_features.native import NativeError, object_size
 from mlcomp.passes_features.session import Compiled, ObjectSize, Session, machine_counts
 from mlcomp.platforms.measurement import Limits, Measurement, PlatformError, Size
-from mlcomp.platforms.platform import Platform, digest, find_platform
+from mlcomp.platforms.platform import Platform, digest, execute, find_platform, find_program
 from mlcomp.platforms.program import NOTHING, Source, compile_source, contents, failed, measure
 from mlcomp.training.candidates import LEVELS, Build
 from mlcomp.training.corpus.manifest import CorpusError
@@ -133,9 +134,9 @@ class Program:
 
     def _described(self, build: Build, known: str) -> Described:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            _, compiled, profiles = self.compile(build, Path(name))
+            objects, compiled, profiles = self.compile(build, Path(name))
+            flash = float(sum(object_sizes(objects, self.platform).values()))
         counts = machine_counts(profiles, known)
-        flash = float(sum(object_sizes(compiled).values()))
         return Described(counts.executed, counts.code, flash, combined_features([c.features for c in compiled]))
 
     @functools.cached_property
@@ -212,10 +213,24 @@ def combined_features(modules: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray
     return out.astype(np.float32)
 
 
-def object_sizes(compiled: Sequence[Compiled]) -> dict[str, int]:
-    """Bytes of a program's object files by section, calls as the linker relaxes them."""
-    sizes = [ObjectSize.of(object_size(c.contents)) for c in compiled]
-    return {name: sum(getattr(s, name.removeprefix("object_")) for s in sizes) for name in store.OBJECT_SIZES}
+def object_sizes(objects: Sequence[Path], platform: Platform) -> dict[str, int]:
+    """Bytes of a program's object files by section: what the linker reaches from main, calls as it relaxes them.
+
+    Without a main, all of them. Raises `PlatformError` if they do not fit together.
+    """
+    command = [find_program("ld.lld-19", "ld.lld"), "-m", platform.target.emulation, "-r"]
+    if any(map(_has_main, objects)):
+        command += ["--gc-sections", "-e", "main"]
+    with tempfile.NamedTemporaryFile(suffix=".o") as file:
+        execute([*command, "-o", file.name, *objects], "linking")
+        size = ObjectSize.of(object_size(Path(file.name).read_bytes()))
+    return {name: getattr(size, name.removeprefix("object_")) for name in store.OBJECT_SIZES}
+
+
+def _has_main(path: Path) -> bool:
+    with path.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        return any(symbol["st_shndx"] != "SHN_UNDEF" for symbol in table.get_symbol_by_name("main") or [])
 
 
 @dataclass(frozen=True)
@@ -257,6 +272,7 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 objects, compiled, profiles = program.compile(build, folder)
                 static = machine_counts(profiles, program.static_counts)
                 profiled = machine_counts(profiles, program.profiled_counts)
+                sizes = object_sizes(objects, program.platform)
             except (NativeError, PlatformError, ProfileError) as problem:
                 rows += [{**common, "platform": p, "problem": str(problem)} for p in job.platforms]
                 continue
@@ -265,7 +281,7 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 "executed": static.executed,
                 "executed_profiled": profiled.executed,
                 "code": static.code,
-                **object_sizes(compiled),
+                **sizes,
             }
             for platform in job.platforms:
                 rows.append(common | measured(find_platform(platform), objects, folder, job.kept))

@@ -249,3 +249,50 @@ def test_the_command_fits_and_refuses_other_platforms(rows: list[dict[str, Any]]
     assert Estimator(tmp_path / "fitted").manifest["platform"] == "made-up"
     result = CliRunner().invoke(command, [*words, "elsewhere"])
     assert result.exit_code == 1 and "no rows of platform 'elsewhere'" in result.output
+
+
+def test_inputs_that_are_not_needed_change_nothing(designs: dict[str, Design], tmp_path: Path) -> None:
+    settings = Settings("made-up", seconds=0, seed=1)
+    save(fit(designs, settings), designs, settings, tmp_path / "made-up")
+    loaded, data = Estimator(tmp_path / "made-up"), designs["static"]
+    plain = loaded.predict("static", "cycles", data.columns, data.x)
+    more = loaded.predict(
+        "static", "cycles", ("news:other", *data.columns), np.column_stack([np.full(len(data), np.nan), data.x])
+    )
+    assert all((a == b).all() for a, b in zip(plain, more, strict=True))
+
+
+def test_a_program_unlike_all_that_was_fitted_is_flagged_and_its_interval_is_wider(
+    designs: dict[str, Design], tmp_path: Path
+) -> None:
+    settings = Settings("made-up", seconds=0, seed=1)
+    save(fit(designs, settings), designs, settings, tmp_path / "made-up")
+    loaded, data = Estimator(tmp_path / "made-up"), designs["static"]
+    strange = data.x[:1].copy()
+    far = data.indices("ir:")
+    strange[0, far] = 50.0
+    _, half, outside = loaded.predict("static", "cycles", data.columns, np.vstack([data.x[:1], strange]))
+    assert outside.tolist() == [False, True]
+    assert half[1] > 1.5 * half[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "--platform", "made-up", "--store", "{cut}"], "is damaged"),
+        (["evaluate", "--platform", "made-up", "--store", "{cut}"], "is damaged"),
+        (["fit", "--platform", "made-up", "--store", "{none}"], "there is no profile store"),
+        (["predict", "--platform", "ibex-fast", "--estimator", "{none}", __file__], "is no estimator"),
+        (["predict", "--platform", "abacus", "--estimator", "{none}", __file__], "abacus"),
+        (["predict", "--platform", "ibex-fast", "no-such-file.c"], "there is no file"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(words: list[str], message: str, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.parquet"
+    store.write_part(tmp_path / "whole", "all", [{"platform": "made-up", "program": "p", "build": 0, "problem": ""}])
+    store.pack(tmp_path / "whole", cut)
+    cut.write_bytes(cut.read_bytes()[:-100])
+    result = CliRunner().invoke(command, [w.format(cut=cut, none=tmp_path / "none") for w in words])
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit)
+    assert message in result.output

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from mlcomp.estimator import store
-from mlcomp.passes_features.session import machine_counts, machine_kinds
+from mlcomp.passes_features.native import object_size
+from mlcomp.passes_features.session import ObjectSize, machine_counts, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import LEVELS, builds
-from mlcomp.training.kernels import kernels
-from mlcomp.training.programs import Program, jobs_for, profile_programs
+from mlcomp.training.kernels import Kernel, kernels
+from mlcomp.training.programs import Program, jobs_for, object_sizes, profile_programs
 
 PROGRAM = """
 #include <stdio.h>
@@ -100,6 +101,48 @@ def test_rows_and_resuming_after_a_kill(table: Path, tmp_path: Path) -> None:
     profile_programs(work, killed, 1, done.append)
     assert len(done) == len(work)
     assert rows(killed) == expected
+
+
+def test_a_program_that_fails_leaves_the_others_alone(table: Path, tmp_path: Path) -> None:
+    bad = {
+        "endless": "volatile int on = 1; int main(void) { while (on) ; }",
+        "outside": "int main(void) { return *(volatile int *)0x90000000; }",
+        "broken": "int main(void) { return }",
+    }
+    for name, text in bad.items():
+        (tmp_path / f"{name}.c").write_text(text)
+        table.write_text(table.read_text() + TABLE.replace("tiny", name))
+    find_platform("ibex-fast").prepare()
+    profile_programs(
+        jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 2, 0)), tmp_path / "s", 2, lambda _: None
+    )
+    problems = {row["program"]: row["problem"] for row in rows(tmp_path / "s")}
+    assert problems.pop("tiny") == ""
+    assert {name: problem.splitlines() for name, problem in problems.items()} == {
+        "endless": ["endless with counters: ran for more than 400000000 cycles"],
+        "outside": [problems["outside"]],
+        "broken": [problems["broken"]],
+    }
+    assert "a load outside the memory" in problems["outside"]
+    assert "error" in problems["broken"]
+
+
+def test_sizes_are_those_of_what_the_linker_keeps(tmp_path: Path) -> None:
+    platform = find_platform("ibex-fast")
+    platform.prepare()
+    (tmp_path / "kept.c").write_text("int other(int); int main(int n, char **v) { return other(n); }")
+    (tmp_path / "some.c").write_text(
+        "int other(int n) { return n * 3; }\n#ifdef MORE\nint unused(int *p) { return p[0] / p[1] + p[2]; }\n#endif\n"
+    )
+    sizes = []
+    for flags in ((), ("-DMORE",)):
+        kernel = Kernel("k", "k", "train", "", ("kept.c", "some.c"), flags=flags, folder=tmp_path)
+        objects, compiled, _ = Program(kernel, platform).compile(builds("riscv32", 1, 0)[0], tmp_path)
+        sizes.append(object_sizes(objects, platform))
+        everything = sum(ObjectSize.of(object_size(c.contents)).text for c in compiled)
+    assert sizes[0] == sizes[1]
+    assert sizes[1]["object_text"] < everything - 6
+    assert object_sizes(objects[1:], platform)["object_text"] > sizes[0]["object_text"] / 2  # no main: all of it
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
