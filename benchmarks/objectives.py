@@ -69,6 +69,7 @@ def summary(rows: dict[str, dict[str, dict[str, Any]]], compiler: str) -> dict[s
         }
     best_level = [r[compiler]["energy"] / min(r[level]["energy"] for level in ("-O2", "-O3", "-Os")) for r in good]
     table["energy"]["against_best_level"] = geomean(best_level)
+    table["energy"]["worse_than_best_level"] = sum(ratio > WORSE for ratio in best_level) / len(best_level)
     table["wrong"] = sorted(k for k, r in rows.items() if r[compiler].get("output") != r["-O3"].get("output"))
     return table
 

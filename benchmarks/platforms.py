@@ -1,7 +1,7 @@
 """What the platforms can be trusted with: every kernel at several levels on every platform.
 
-Checks that all checksums agree, that two runs count the same, how far the fast simulator is from the RTL, and how
-fast each platform runs. Writes one JSON file, from which a part of docs/results.md is made.
+Checks that all checksums agree, that two runs count the same, and how far the fast simulator is from the RTL. Writes
+one JSON file, from which a part of docs/results.md is made.
 
     python benchmarks/platforms.py --out benchmarks/results/platforms.json
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +28,6 @@ from mlcomp.training.kernels import Kernel, kernels
 LEVELS = ("-O0", "-O2", "-O3", "-Oz")
 REPEATED = "-O2"  # built and run twice
 LIMITS = Limits(cycles=100_000_000)
-SPEED_RUNS = 3
-SPEED_PROGRAMS = 4  # the longest ones, of which the speed is measured
 
 
 def measure(sharing: list[Platform], kernel: Kernel, level: str) -> dict[str, dict[str, Any]]:
@@ -56,26 +53,8 @@ def one_run(platform: Platform, program: Path, size: Size, level: str) -> dict[s
         "output": first.output.decode(errors="replace").strip(),
         "flash": size.flash,
         "counts": {name: (first.region or {}).get(name) for name in ("cycles", "instructions")},
-        "main_cycles": first.main.get("cycles", 0),
         "identical": all(e == exact[0] for e in exact) if len(runs) > 1 else None,
     }
-
-
-def speed(platform: Platform, names: list[str]) -> float:
-    """Million cycles per CPU second of a platform's simulator, start-up included; of several runs the best."""
-    cycles = seconds = 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        for kernel in (k for k in kernels() if k.name in names):
-            program, size = build(platform, ["clang-19", "-O0"], kernel.files(), Path(folder))
-            times = []
-            for _ in range(SPEED_RUNS):
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                result = platform.run(program, LIMITS, size)
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-            cycles += result.main["cycles"]
-            seconds += min(times)
-    return cycles / seconds / 1e6
 
 
 def agreement(rows: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -148,12 +127,6 @@ def main(names: tuple[str, ...], jobs: int, kept: Path, out: Path) -> None:
             progress.advance(task)
     flat = [r for by_platform in rows.values() for levels in by_platform.values() for r in levels.values()]
     repeated = [r for r in flat if r.get("identical") is not None]
-    counted = [p for p in chosen if any(m.name == "cycles" for m in p.metrics)]
-    reference = rows if counted else {}
-    longest = sorted(
-        (k for k in reference if not reference[k][counted[0].name]["-O0"]["problem"]),
-        key=lambda k: -reference[k][counted[0].name]["-O0"]["main_cycles"],
-    )[:SPEED_PROGRAMS]
     result = {
         "command": " ".join(["benchmarks/platforms.py", *sys.argv[1:]]),
         "levels": LEVELS,
@@ -162,8 +135,6 @@ def main(names: tuple[str, ...], jobs: int, kept: Path, out: Path) -> None:
         "checksums": agreement(rows),
         "run_twice": {"programs": len(repeated), "identical": sum(r["identical"] for r in repeated)},
         "fast_ibex_against_rtl": fast_error(rows),
-        "million_cycles_per_cpu_second": {p.name: round(speed(p, longest), 2) for p in counted},
-        "speed_measured_on": longest,
         "kernels": {
             kernel: {p: {level: list(r.get("counts", {}).values()) for level, r in ls.items()} for p, ls in by.items()}
             for kernel, by in rows.items()

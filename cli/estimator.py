@@ -23,7 +23,7 @@ from mlcomp.platforms.measurement import PlatformError
 from mlcomp.platforms.platform import find_platform
 
 PROFILES = Path(__file__).parent.parent / "estimator" / "profiles"
-ESTIMATORS = Path(__file__).parent.parent / "estimator" / "fitted"
+ESTIMATORS = Path("build", "estimators")
 
 
 @click.group()
@@ -66,7 +66,7 @@ def percent(value: float) -> str:
 def fit(platform: str, path: Path | None, out: Path | None, seconds: float, seed: int, as_json: bool) -> None:
     """Choose and fit models on training and validation programs, and say how they do on test programs."""
     start = time.monotonic()
-    folder = out or Path("build", "estimators", platform)
+    folder = out or ESTIMATORS / platform
 
     def report(text: str) -> None:
         click.echo(f"[{time.monotonic() - start:6.1f} s] {text}", err=True)
@@ -149,7 +149,7 @@ def show(table: dict[str, Any], as_json: bool) -> None:
 
 @estimator.command()
 @platform_option
-@click.option("--estimator", "folder", type=click.Path(path_type=Path), help="Its folder; the shipped one.")
+@click.option("--estimator", "folder", type=click.Path(path_type=Path), help="Its folder; build/estimators/PLATFORM.")
 @click.option("--build", "build_texts", multiple=True, help='Actions, as "default<O2> -disable-lsr". Repeatable.')
 @click.option("--profile", "run_once", is_flag=True, help="Run the program once, with counters, on the platform.")
 @click.argument("arguments", nargs=-1)

@@ -38,7 +38,15 @@ Report = Callable[[str], None]
 Floats = npt.NDArray[np.float64]
 
 BASELINE = "default<O3>"
-PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
+PLAIN = (
+    ("default<O2>",),
+    ("default<Os>",),
+    ("default<Oz>",),
+    ("default<O1>",),
+    ("attr:+optsize", "default<O2>"),
+    ("attr:+optsize", "default<Os>"),
+    ("attr:+minsize", "default<Oz>"),
+)
 TRUST = 0.5  # see Search
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
@@ -77,16 +85,22 @@ def train(settings: Settings, run: Path, jobs: int, report: Report, pool: Sequen
     space = action_space(settings.target, settings.objective)
     programs = usable_kernels([k for k in kernels() if k.split != "test"])
     if pool:
-        found = [s for other in pool for s in sequences_of(other)]
+        found = [s for other in pool for s in pooled(other)]
     else:
         found = search(settings, programs, space, run / "search.jsonl", jobs, report)
-    sequences = list(dict.fromkeys([*found, *((pipeline,) for pipeline in PLAIN)]))
+    sequences = list(dict.fromkeys([*found, *PLAIN]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
     profiled = cheapest(programs, settings.profile_programs)
     rows = profile(settings, profiled, builds, run / "profile", jobs, report)
     report(f"{len(rows)} rows in the profile store")
     fit_and_write(settings, run, rows, sequences, profiled, report)
+
+
+def pooled(run: Path) -> list[tuple[str, ...]]:
+    """A finished run's sequences; those found for code of -Oz with the attribute that such code has."""
+    baseline, *found = sequences_of(run)
+    return [("attr:+minsize", *s) if baseline == ("default<Oz>",) else s for s in found]
 
 
 def search(

@@ -59,6 +59,16 @@ def test_a_result_that_differs_between_compilers_fails(cache: Path, tmp_path: Pa
     assert "differs" in output
 
 
+def test_an_example_runs_with_its_input_taken_in(cache: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    sources = [str(examples / name) for name in ("filter.c", "board/measured.c")]
+    flags = ['-DINPUT="../inputs/filter.txt"', "-Wall", "-Wextra", "-Werror", "-Wno-c23-extensions"]
+    code, output = command("--platform", "ibex-fast", "--json", "--compiler", "clang-19 -O3", *sources, "--", *flags)
+    assert code == 0, output
+    result = json.loads(output[output.index("{") :])["ibex-fast"]["results"]["clang-19 -O3"]
+    assert len(result["output"].splitlines()) > 5
+
+
 def test_one_bad_program_does_not_stop_the_others(cache: Path, tmp_path: Path) -> None:
     source = tmp_path / "some.c"
     source.write_text("int main(void) {\n#ifdef BAD\nsyntax error\n#endif\nreturn 0;\n}\n")
