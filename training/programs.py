@@ -229,8 +229,9 @@ def object_sizes(objects: Sequence[Path], platform: Platform) -> dict[str, int]:
 
 def _has_main(path: Path) -> bool:
     with path.open("rb") as file:
-        table = ELFFile(file).get_section_by_name(".symtab")
-        return any(symbol["st_shndx"] != "SHN_UNDEF" for symbol in table.get_symbol_by_name("main") or [])
+        tables = ELFFile(file).iter_sections("SHT_SYMTAB")
+        found = (symbol for table in tables for symbol in table.get_symbol_by_name("main") or ())
+        return any(symbol["st_shndx"] != "SHN_UNDEF" for symbol in found)
 
 
 @dataclass(frozen=True)
