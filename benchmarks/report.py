@@ -92,9 +92,9 @@ def platform_section(result: dict[str, Any]) -> list[str]:
 def profiling_section(result: dict[str, Any]) -> list[str]:
     """How fast simulators are, and what profiling takes."""
     lines = [
-        f"`{result['command']}`: {result['programs']} programs, a seeded sample of {result['kernels']} kernels' builds,",
-        "on a busy machine. CPU time with start-up; profiling is 80 kernels under 100 builds on two cores, as if no two",
-        "builds were equal, without compiling.",
+        f"`{result['command']}`: {result['programs']} programs, a seeded sample of builds of",
+        f"{result['kernels']} kernels, on a busy machine. CPU time with start-up; profiling is 80 kernels under 100",
+        "builds on two cores, as if no two builds were equal, without compiling.",
         "",
         "| platform | million cycles per CPU second | wanted | minutes of profiling | wanted |",
         "|---|---|---|---|---|",

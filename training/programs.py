@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from mlcomp.estimator import store
 from mlcomp.estimator.design import Described, inputs
@@ -229,7 +230,7 @@ def object_sizes(objects: Sequence[Path], platform: Platform) -> dict[str, int]:
 
 def _has_main(path: Path) -> bool:
     with path.open("rb") as file:
-        tables = ELFFile(file).iter_sections("SHT_SYMTAB")
+        tables = (s for s in ELFFile(file).iter_sections() if isinstance(s, SymbolTableSection))
         found = (symbol for table in tables for symbol in table.get_symbol_by_name("main") or ())
         return any(symbol["st_shndx"] != "SHN_UNDEF" for symbol in found)
 
