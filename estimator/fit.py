@@ -157,8 +157,12 @@ def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report
         for train, test in unseen_builds(data, settings.seed):
             predicted[test] = best.model.fit(data.x[train], y[train]).predict(data.x[test])
         mine = data.splits == "test"
+        kinds: dict[str, float] = {}
+        for one in tried:  # the best comes first
+            kinds.setdefault(one.candidate.kind, one.error)
         table[metric] = {
             "chosen": {"kind": best.kind, "model": best.name},
+            "kinds_in_choice": kinds,
             **summary(predicted[mine], y[mine], data.programs[mine]),
         }
     return table
