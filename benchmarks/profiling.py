@@ -1,4 +1,4 @@
-"""How fast simulators are, and how long profiling takes beside compiling: 80 kernels under 100 builds, on two cores.
+"""How long profiling takes beside compiling: 80 kernels under 100 builds, on two cores.
 
 Of each kernel's builds a seeded sample is run; CPU time, start-up included, is scaled to all of them, as if no two
 were equal.
@@ -20,7 +20,8 @@ import click
 from rich.progress import track
 
 from mlcomp.passes_features.native import NativeError
-from mlcomp.platforms.platform import find_platform
+from mlcomp.platforms.measurement import Limits, Measurement, Size
+from mlcomp.platforms.platform import Platform, find_platform
 from mlcomp.training.candidates import Build, builds
 from mlcomp.training.kernels import Kernel, kernels
 from mlcomp.training.programs import LIMITS, Program, usable_kernels
@@ -30,6 +31,14 @@ KERNELS, BUILDS, CORES = 80, 100, 2
 
 
 Run = tuple[float, float]  # cycles of main, CPU seconds
+
+
+def cpu_seconds(platform: Platform, program: Path, limits: Limits, size: Size) -> tuple[Measurement, float]:
+    """A run, and the CPU seconds of the simulator."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = platform.run(program, limits, size)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def runs(kernel: Kernel, chosen: list[Build]) -> list[dict[str, Run]]:
@@ -47,10 +56,7 @@ def runs(kernel: Kernel, chosen: list[Build]) -> list[dict[str, Run]]:
             size = places[0].link(objects, folder / "program.elf")
             row: dict[str, Run] = {}
             for place in places:
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                result = place.run(folder / "program.elf", LIMITS, size)
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                result, seconds = cpu_seconds(place, folder / "program.elf", LIMITS, size)
                 row[place.name] = (result.main["cycles"], seconds)
             rows.append(row)
     return rows

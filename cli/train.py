@@ -41,6 +41,9 @@ from mlcomp.training.train import train as run_training
 @click.option(
     "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are taken."
 )
+@click.option(
+    "--profile", "measured", type=click.Path(path_type=Path), help="For others: a profile store to fit on, as measured."
+)
 def train(
     target: str,
     objective: str,
@@ -55,6 +58,7 @@ def train(
     search_programs: int,
     profile_programs: int,
     pool: tuple[Path, ...],
+    measured: Path | None,
 ) -> None:
     """Search sequences, profile code and fit the models of a policy; an interrupted run goes on.
 
@@ -84,7 +88,7 @@ def train(
             if find_platform(where).target_name != target:
                 raise click.UsageError(f"platform '{where}' does not run code for {target}")
             chosen = judged.Settings(target, objective, where, seed, search_programs, coreset, profile_programs)
-            judged.train(chosen, folder, jobs, report, pool)
+            judged.train(chosen, folder, jobs, report, pool, measured)
     except (CorpusError, DataError, NativeError, PlatformError, RunError, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem
     click.echo(f"run {folder} is complete; ship it with: mlcomp-export {folder} -o policies/{target}-{objective}")

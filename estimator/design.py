@@ -7,7 +7,7 @@ Columns, by prefix, with counts of machine events in units of the baseline's exe
 
 - `work:` events that the candidate executes, `base:` those of the baseline;
 - `change:` logarithm of their ratio, `share:` the candidate's events per instruction;
-- `code:` logarithm of the ratio of instructions that there are, `flash:` of bytes in the object files;
+- `code:` logarithm of the ratio of instructions that there are, `flash:` of bytes that the linker keeps;
 - `ir:` change of the features of the optimised IR;
 - `anchor:METRIC` the baseline's measured metric per estimated instruction, if one run of the baseline is given.
 """

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 FORMAT = 1
 MARK = b"mlcomp_profile_store"
 SIZES = ("text", "rodata", "data", "bss")  # of the linked program's own code, in bytes
-OBJECT_SIZES = ("object_text", "object_rodata", "object_data")  # of its object files, as the compiler sees them
+OBJECT_SIZES = ("object_text", "object_rodata", "object_data")  # of what the linker keeps of its object files
 METRICS = ("cycles", "energy", "instructions", "cpu_time")  # a platform has some of them
 
 _floats = pa.list_(pa.float32())

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from mlcomp.estimator import store
-from mlcomp.estimator.design import Design, design
+from mlcomp.estimator.design import DataError, Design, design
 from mlcomp.estimator.fit import Fitted, fit_metric
 from mlcomp.estimator.fit import Settings as FitSettings
 from mlcomp.estimator.onnx_export import export
@@ -38,15 +38,7 @@ Report = Callable[[str], None]
 Floats = npt.NDArray[np.float64]
 
 BASELINE = "default<O3>"
-PLAIN = (
-    ("default<O2>",),
-    ("default<Os>",),
-    ("default<Oz>",),
-    ("default<O1>",),
-    ("attr:+optsize", "default<O2>"),
-    ("attr:+optsize", "default<Os>"),
-    ("attr:+minsize", "default<Oz>"),
-)
+PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
 TRUST = 0.5  # see Search
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
@@ -74,33 +66,40 @@ class Settings:
         return OBJECTIVES[self.objective]
 
 
-def train(settings: Settings, run: Path, jobs: int, report: Report, pool: Sequence[Path] = ()) -> None:
+def train(
+    settings: Settings,
+    run: Path,
+    jobs: int,
+    report: Report,
+    pool: Sequence[Path] = (),
+    measured: Path | None = None,
+) -> None:
     """Runs all steps into folder `run`.
 
-    With a `pool` of finished runs, their sequences are taken in place of a search. Raises `CorpusError`,
-    `PlatformError` or `RunError` where something is missing.
+    With a `pool` of finished runs, their sequences are taken in place of a search; with the profile store `measured`
+    of one, its rows in place of new ones. Raises `CorpusError`, `PlatformError`, `RunError` or `DataError` where
+    something is missing.
     """
     run.mkdir(parents=True, exist_ok=True)
     find_platform(settings.platform).prepare(report)
     space = action_space(settings.target, settings.objective)
     programs = usable_kernels([k for k in kernels() if k.split != "test"])
     if pool:
-        found = [s for other in pool for s in pooled(other)]
+        found = [s for other in pool for s in sequences_of(other)]
     else:
         found = search(settings, programs, space, run / "search.jsonl", jobs, report)
-    sequences = list(dict.fromkeys([*found, *PLAIN]))
+    sequences = list(dict.fromkeys([*found, *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
-    profiled = cheapest(programs, settings.profile_programs)
-    rows = profile(settings, profiled, builds, run / "profile", jobs, report)
+    if measured:
+        rows = [row for row in store.read(measured).to_pylist() if row["split"] != "test"]
+        known = {row["program"] for row in rows}
+        profiled = [k for k in programs if k.name in known]
+    else:
+        profiled = cheapest(programs, settings.profile_programs)
+        rows = profile(settings, profiled, builds, run / "profile", jobs, report)
     report(f"{len(rows)} rows in the profile store")
     fit_and_write(settings, run, rows, sequences, profiled, report)
-
-
-def pooled(run: Path) -> list[tuple[str, ...]]:
-    """A finished run's sequences; those found for code of -Oz with the attribute that such code has."""
-    baseline, *found = sequences_of(run)
-    return [("attr:+minsize", *s) if baseline == ("default<Oz>",) else s for s in found]
 
 
 def search(
@@ -278,6 +277,8 @@ def judged_table(
     numbers = {
         (row["level"], tuple(row["sequence"]), tuple(row["options"])): row["build"] for row in rows
     }  # the same for all programs
+    if missing := [b for b in alternatives if (b.level, b.sequence, b.options) not in numbers]:
+        raise DataError(f"the profile store lacks {' '.join(missing[0].sequence)}")
     builds = [numbers[b.level, b.sequence, b.options] for b in alternatives]
     place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
     total = sum(settings.weights.values())

@@ -20,9 +20,9 @@ class RunError(Exception):
 
 
 def sequences_of(run: Path) -> list[tuple[str, ...]]:
-    """The sequences of a finished run, its baseline first; raises `RunError`."""
+    """The sequences of a finished run, but for the baseline; raises `RunError`."""
     try:
-        return [tuple(s) for s in json.loads((run / "run.json").read_text())["sequences"]]
+        return [tuple(s) for s in json.loads((run / "run.json").read_text())["sequences"][1:]]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise RunError(f"'{run}' is no finished training run: {problem}") from problem
 
