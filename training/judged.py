@@ -42,6 +42,7 @@ PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
 TRUST = 0.5  # see Search
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
+SHARES = ((1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75))  # of judge and value model, beside the fitted ones
 WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
 WORSE_SHARE = 0.05  # of programs that may be
 
@@ -196,11 +197,12 @@ def fit_and_write(
     report: Report,
 ) -> None:
     """The judge's models, the value model, their shares and caution; then everything as files."""
+    alternatives = numbers_of(rows, [Build(LEVELS[0], s) for s in sequences])
     data = design(rows, "static", machine_kinds(), feature_names())
     metrics = [m for m in settings.weights if m != "flash"]
     fit_settings = FitSettings(settings.platform, settings.seconds, settings.seed)
     judge = {metric: fit_metric(data, "static", metric, fit_settings, report) for metric in metrics}
-    judged = judged_table(settings, data, judge, rows, [Build(LEVELS[0], s) for s in sequences], programs)
+    judged = judged_table(settings, data, judge, alternatives, programs)
     kept = [0, *complementary(judged.actual, settings.coreset)]
     report(f"sequences kept of {len(sequences)}: {kept[1:]}")
     judged = judged.columns(kept)
@@ -213,8 +215,9 @@ def fit_and_write(
         settings.seed,
         report,
     )
-    shares = blend(judged, np.asarray(value.held_out, np.float64))
-    rule = choose_rule(judged, np.asarray(value.held_out, np.float64), shares)
+    valued = np.asarray(value.held_out, np.float64)
+    tried = [(shares, choose_rule(judged, valued, shares)) for shares in (blend(judged, valued), *SHARES)]
+    shares, rule = min(tried, key=lambda t: (t[1].worse > WORSE_SHARE, t[1].mean))
     report(f"shares {shares[0]:.3f} of the judge, {shares[1]:.3f} of the value model; {rule}")
     files = {"sequence": value.export(len(feature_names()))}
     parity = {"sequence": judged.features}
@@ -265,21 +268,22 @@ def judge_entry(fitted: Fitted, data: Design) -> dict[str, Any]:
     }
 
 
+def numbers_of(rows: Sequence[dict[str, Any]], builds: Sequence[Build]) -> list[int]:
+    """The numbers that builds have in a profile store, where they are the same for all programs."""
+    numbers = {(row["level"], tuple(row["sequence"]), tuple(row["options"])): row["build"] for row in rows}
+    if missing := [b for b in builds if (b.level, b.sequence, b.options) not in numbers]:
+        raise DataError(f"the profile store lacks the sequence {' '.join(missing[0].sequence)}")
+    return [numbers[b.level, b.sequence, b.options] for b in builds]
+
+
 def judged_table(
     settings: Settings,
     data: Design,
     judge: dict[str, Fitted],
-    rows: list[dict[str, Any]],
-    alternatives: Sequence[Build],
+    builds: Sequence[int],
     programs: Sequence[Kernel],
 ) -> Judged:
-    """Programs that have been measured under the baseline and every alternative."""
-    numbers = {
-        (row["level"], tuple(row["sequence"]), tuple(row["options"])): row["build"] for row in rows
-    }  # the same for all programs
-    if missing := [b for b in alternatives if (b.level, b.sequence, b.options) not in numbers]:
-        raise DataError(f"the profile store lacks {' '.join(missing[0].sequence)}")
-    builds = [numbers[b.level, b.sequence, b.options] for b in alternatives]
+    """Programs that have been measured under the baseline and every alternative of `builds`."""
     place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
     total = sum(settings.weights.values())
     weighted = {m: w / total for m, w in settings.weights.items()}
@@ -313,7 +317,7 @@ def source_features(kernel: Kernel, platform: str) -> npt.NDArray[np.float32]:
 
 
 def blend(judged: Judged, valued: Floats) -> tuple[float, float]:
-    """Shares of judge and value model in the best estimate of the objective; neither is negative."""
+    """Shares of judge and value model that estimate the objective best; neither is negative."""
     x = np.column_stack([judged.estimated[:, 1:].ravel(), valued[:, 1:].ravel()])
     shares, _ = nnls(x, judged.actual[:, 1:].ravel())
     return float(shares[0]), float(shares[1])

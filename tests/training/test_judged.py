@@ -14,11 +14,11 @@ import pytest
 from make_policy import constant_model, make_policy
 from onnx import TensorProto, helper, numpy_helper
 
-from mlcomp.estimator.design import column_names
+from mlcomp.estimator.design import DataError, column_names
 from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import Build
-from mlcomp.training.judged import Judged, blend, choose_rule
+from mlcomp.training.judged import Judged, blend, choose_rule, numbers_of
 from mlcomp.training.kernels import Kernel
 from mlcomp.training.programs import Program
 
@@ -231,3 +231,10 @@ def test_caution_grows_where_estimates_mislead() -> None:
     assert rule.mean == pytest.approx(-0.075)
     assert rule.worse == 0
     assert 0.02 <= 0.1 * rule.caution + rule.margin < 0.1
+
+
+def test_rows_that_lack_a_sequence_are_refused() -> None:
+    rows = [{"level": "O3", "sequence": list(UNROLL), "options": [], "build": 4}]
+    assert numbers_of(rows, [Build("O3", UNROLL)]) == [4]
+    with pytest.raises(DataError, match="lacks the sequence default<O1>"):
+        numbers_of(rows, [Build("O3", UNROLL), Build("O3", ("default<O1>",))])
