@@ -31,6 +31,8 @@ from mlcomp.training.train import train as run_training
 @click.option("--coreset", default=Settings.coreset, show_default=True, help="Sequences to keep.")
 @click.option("--grow", type=int, help="For size: sequences to search; as many as are kept unless given.")
 @click.option("--search-modules", default=Settings.search_modules, show_default=True, help="For size: searched on.")
+@click.option("--option-modules", default=Settings.option_modules, show_default=True, help="For size: for option sets.")
+@click.option("--edit-modules", default=Settings.edit_modules, show_default=True, help="For size: for single edits.")
 @click.option("--profile-modules", default=Settings.profile_modules, show_default=True, help="For size: fitted on.")
 @click.option(
     "--search-programs", default=judged.Settings.search_programs, show_default=True, help="For others: searched on."
@@ -54,6 +56,8 @@ def train(
     coreset: int,
     grow: int | None,
     search_modules: int,
+    option_modules: int,
+    edit_modules: int,
     profile_modules: int,
     search_programs: int,
     profile_programs: int,
@@ -78,6 +82,8 @@ def train(
                 search_modules=search_modules,
                 coreset=coreset,
                 grown=coreset if grow is None else grow,
+                option_modules=option_modules,
+                edit_modules=edit_modules,
                 profile_modules=profile_modules,
             )
             run_training(settings, folder, jobs, report)
