@@ -124,6 +124,7 @@ private:
   MachineModuleInfo *MMI = nullptr;
   std::optional<Names> N;
   unsigned CallBytes = 8; ///< After relaxation, if the linker does that.
+  bool Compressed = false;
   unsigned Made = 0;
   uint64_t CodeBytes = 0;
   std::vector<MachineFunction *> Functions; ///< Those that code may be taken out of.
@@ -164,13 +165,14 @@ Names::Names(const TargetSubtargetInfo &STI) {
       CallFlag = Flag;
 }
 
-/// Whether code may be taken out of \p F at all.
+/// Whether code may be taken out of \p F at all. What may be unwound needs tables that tell about every
+/// place.
 static bool mayOutlineFrom(const Function &F) {
-  return F.hasMinSize() && !F.hasOptNone() && !F.hasSection() && !F.hasLinkOnceODRLinkage() &&
-         !F.hasFnAttribute(Attribute::Naked) && !F.hasFnAttribute("nooutline") &&
-         !F.hasFnAttribute("interrupt") && !F.hasFnAttribute("patchable-function") &&
-         !F.hasFnAttribute("patchable-function-entry") && !F.hasFnAttribute(Attribute::ShadowCallStack) &&
-         !F.callsFunctionThatReturnsTwice();
+  return F.hasMinSize() && !F.needsUnwindTableEntry() && !F.hasOptNone() && !F.hasSection() &&
+         !F.hasLinkOnceODRLinkage() && !F.hasFnAttribute(Attribute::Naked) &&
+         !F.hasFnAttribute("nooutline") && !F.hasFnAttribute("interrupt") &&
+         !F.hasFnAttribute("patchable-function") && !F.hasFnAttribute("patchable-function-entry") &&
+         !F.hasFnAttribute(Attribute::ShadowCallStack) && !F.callsFunctionThatReturnsTwice();
 }
 
 constexpr StringLiteral TargetAttributes[] = {"target-cpu", "target-features", "tune-cpu"};
@@ -185,10 +187,8 @@ static bool haveSameTarget(const Function &F, const Function &G) {
 enum class Role { Invisible, Boundary, Plain, CallRole, End };
 
 static Role roleOf(const MachineInstr &MI, const Names &N) {
-  if (MI.isDebugInstr() || MI.isKill() || MI.isImplicitDef())
+  if (MI.isDebugInstr() || MI.isKill() || MI.isImplicitDef() || MI.isCFIInstruction())
     return Role::Invisible;
-  if (MI.isCFIInstruction())
-    return MI.getMF()->getFunction().needsUnwindTableEntry() ? Role::Boundary : Role::Invisible;
   if (MI.isPosition() || MI.isInlineAsm() || MI.isBundle() || MI.isBundled() || MI.getPreInstrSymbol() ||
       MI.getPostInstrSymbol() || MI.isNotDuplicable() || MI.isConvergent())
     return Role::Boundary;
@@ -280,7 +280,11 @@ std::optional<FrameEdge> Outliner::edgeAt(MachineInstr &Adjust) const {
   SmallVector<MachineInstr *, 13> Found;
   auto Add = [&](MachineInstr &MI) {
     if (MI.getOpcode() != (E.Setup ? N->Store : N->Load) || !Is(MI.getOperand(1), N->Sp) ||
-        !MI.getOperand(2).isImm() || Is(MI.getOperand(0), N->Sp))
+        !MI.getOperand(2).isImm() || Is(MI.getOperand(0), N->Sp) || MI.hasOrderedMemoryRef())
+      return false;
+    if (any_of(Found, [&](MachineInstr *Other) {
+          return Other && Other->getOperand(0).getReg() == MI.getOperand(0).getReg();
+        }))
       return false;
     int64_t Depth = E.Frame - MI.getOperand(2).getImm();
     if (Depth % 4 || Depth < 4 || Depth > 4 * 13)
@@ -333,14 +337,11 @@ void Outliner::split(const FrameEdge &E) const {
 /// steps, of which the first is that of many functions.
 void Outliner::alignFrames() {
   std::vector<FrameEdge> Edges;
-  for (MachineFunction *MF : Functions) {
-    if (MF->getFunction().needsUnwindTableEntry())
-      continue;
+  for (MachineFunction *MF : Functions)
     for (MachineBasicBlock &MBB : *MF)
       for (MachineInstr &MI : MBB)
         if (std::optional<FrameEdge> E = edgeAt(MI))
           Edges.push_back(std::move(*E));
-  }
   for (const FrameEdge &E : Edges) {
     MachineBasicBlock &MBB = *E.Adjust->getParent();
     auto Here = E.Setup ? std::next(E.Adjust->getIterator()) : E.Adjust->getIterator();
@@ -398,9 +399,10 @@ int64_t Outliner::benefit(const Repeat &R, Shape How, ArrayRef<const Step *> Pla
   int64_t Middle = Places[Places.size() / 2]->Address;
   int64_t Saved = -int64_t(R.Bytes);
   if (How == Shape::Alternate || How == Shape::Linked)
-    Saved -= 2; // the return
+    Saved -= Compressed ? 2 : 4; // the return
   for (const Step *First : Places) {
-    bool Near = How != Shape::Alternate && std::abs(int64_t(First->Address) - Middle) < Reach;
+    bool Near = Compressed && CallBytes < 8 && How != Shape::Alternate &&
+                std::abs(int64_t(First->Address) - Middle) < Reach;
     Saved += R.Bytes - (Near ? 2 : CallBytes);
   }
   return Saved;
@@ -534,7 +536,7 @@ void Outliner::outline(Module &M, const Repeat &R) {
   F->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
   for (auto Attribute : {Attribute::OptimizeForSize, Attribute::MinSize, Attribute::NoUnwind})
     F->addFnAttr(Attribute);
-  F->addFnAttr("nooutline");
+  F->addFnAttr("nooutline"); // LLVM's outliner could not see what lives behind it.
   for (StringRef Key : TargetAttributes)
     if (Parent.hasFnAttribute(Key))
       F->addFnAttr(Parent.getFnAttribute(Key));
@@ -638,9 +640,9 @@ bool Outliner::runOnModule(Module &M) {
   if (!N->complete())
     return false;
   CallBytes = STI.checkFeatures("+relax") ? 4 : 8;
-  // LLVM's own outliner must not take code out of what is outlined here: it cannot see what lives behind it.
-  for (Function &F : M)
-    F.addFnAttr("nooutline");
+  Compressed = STI.checkFeatures("+c") || STI.checkFeatures("+zca");
+  for (MachineFunction *MF : Functions) // LLVM's outliner counts twice what a call costs
+    MF->getFunction().addFnAttr("nooutline");
   if (Frames)
     alignFrames();
   bool Changed = Frames;

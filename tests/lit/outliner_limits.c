@@ -16,3 +16,9 @@ __attribute__((interrupt)) void handler_one(void) { CODE(3); }
 __attribute__((interrupt)) void handler_two(void) { CODE(4); }
 int twice_one(int *where) { int again = setjmp(where); CODE(5); return again; }
 int twice_two(int *where) { int again = setjmp(where); CODE(6); return again; }
+
+// What may be unwound stays where tables tell about it.
+// RUN: %clang_ml --target=riscv32 -march=rv32imc -mabi=ilp32 -Oz -fexceptions -funwind-tables \
+// RUN:   %option '-mlcomp-sequence=default<Oz>' %option -mlcomp-outline=3 %option -mlcomp-align-frames \
+// RUN:   -mllvm -enable-machine-outliner=never -S %inputs/repeated.c -o - | %FileCheck --check-prefix=UNWIND %s
+// UNWIND-NOT: OUTLINED
