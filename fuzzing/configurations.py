@@ -15,6 +15,7 @@ from mlcomp.policies.registry import Policy
 from mlcomp.training.candidates import builds
 
 SHARES = 6
+OURS = "-mlcomp-"  # options of passes of our own, which nobody else has tested: every program meets them
 EDITS = 8  # variants of a policy's sequences, as its search makes them
 MIXTURES = 6  # samples of the whole action space, as the estimator's profiles make them
 LEVELS = {"size": "Oz", "time": "O3", "energy": "O3", "balanced": "O3"}
@@ -39,9 +40,13 @@ def configurations(target: str, policies: Sequence[Policy], seed: int) -> list[C
         if fits(policy, target):
             chosen += _of_policy(policy, random_)
     actions = actions_for(target)
+    ours = [a for a in actions if a.text.startswith(OURS)]
+    together = tuple({a.text.split("=")[0]: a.text for a in ours}.values())
     for level in ("Oz", "O3"):
-        share = [a for number, a in enumerate(actions) if (number + seed) % SHARES == 0]
+        share = [a for number, a in enumerate(actions) if (number + seed) % SHARES == 0 or a in ours]
         chosen += [single(action, level, random_.random() < 0.5) for action in share]
+        if ours:
+            chosen.append(Configuration("action", f"all {OURS}", level, (f"default<{level}>",), together))
     mixtures = builds(target, 11 + MIXTURES, seed)[11:]
     chosen += [Configuration("mixture", f"{seed}", b.level, b.sequence, b.options) for b in mixtures]
     return list({(c.level, c.sequence, c.options): c for c in reversed(chosen)}.values())[::-1]
