@@ -1,12 +1,15 @@
 """What build systems want to know: a CMake toolchain file, a Meson cross file, a clang `--config` file.
 
 All are printed, for the user to keep with the project or to make anew. They name this installation by absolute
-paths.
+paths. Imported only when asked for: it may take its time.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import tomllib
 
 from mlcomp.driver.arguments import parse
 from mlcomp.driver.diagnostics import LLVM_MAJOR, DriverError, nearest
@@ -22,7 +25,7 @@ CMAKE = """\
 {system}set(CMAKE_C_COMPILER "{mlcc}")
 set(CMAKE_CXX_COMPILER "{mlcc}++")
 set(CMAKE_ASM_COMPILER "{mlcc}")
-{triple}set(CMAKE_AR llvm-ar-{llvm})
+set(CMAKE_AR llvm-ar-{llvm})
 set(CMAKE_RANLIB llvm-ranlib-{llvm})
 foreach(language C CXX ASM)
   set(CMAKE_${{language}}_FLAGS_INIT "{flags}")
@@ -33,6 +36,9 @@ foreach(language C CXX)
 CMAKE_BARE = """\
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR {processor})
+foreach(language C CXX ASM)
+  set(CMAKE_${{language}}_COMPILER_TARGET {triple})
+endforeach()
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 """
@@ -69,39 +75,35 @@ def answer(program: str, clang: str, arguments: list[str]) -> str:
     """The text that the first question on the command line asks for; the other arguments belong to it."""
     if "--print-config" in arguments:
         return clang_config(program, clang, [a for a in arguments if a != "--print-config"])
-    at = next(i for i, a in enumerate(arguments) if a.startswith(("--cmake-toolchain", "--meson-cross")))
+    makers = {"--cmake-toolchain": cmake_toolchain, "--meson-cross": meson_cross}
+    at = next(i for i, a in enumerate(arguments) if a.partition("=")[0] in makers)
     question, _, target = arguments[at].partition("=")
     rest = arguments[at + 1 :]
     if not target:
         if not rest:
             raise DriverError(f"{question} needs a target: {question} riscv32")
         target, *rest = rest
-    make = {"--cmake-toolchain": cmake_toolchain, "--meson-cross": meson_cross}.get(question)
-    if make is None:
-        raise DriverError(f"unknown option '{question}'; known are --cmake-toolchain and --meson-cross")
-    return make(program, clang, target, [*arguments[:at], *rest])
+    return makers[question](program, clang, target, [*arguments[:at], *rest])
 
 
 def cmake_toolchain(program: str, clang: str, target: str, arguments: list[str]) -> str:
     """The text of a CMake toolchain file for a target, with more arguments for each compilation."""
     name, triple, flags = _target(target)
-    objective, arguments = _without_objective([*flags, *arguments])
-    arch = architecture(parse(expand([f"--target={triple}", *arguments])), clang)
+    objective, more = _without_objective(arguments)
+    arch = architecture(parse(expand([f"--target={triple}", *flags, *more])), clang)
+    here = _is_this_machine(triple)
     levels = {kind: f"-O=ml-{name}" for kind, name in BUILD_TYPES.items() if shipped_policy(arch, name)}
     if objective:
         levels = dict.fromkeys(BUILD_TYPES, objective)
     return CMAKE.format(
         name=name,
-        line=" ".join([target, *arguments[len(flags) :]]),
-        system="" if _is_this_machine(triple) else CMAKE_BARE.format(processor=arch),
+        line=shlex.join([target, *arguments]),
+        system="" if here else CMAKE_BARE.format(processor=arch, triple=triple),
         mlcc=_own_program(program),
-        triple="" if _is_this_machine(triple) else "".join(
-            f"set(CMAKE_{language}_COMPILER_TARGET {triple})\n" for language in ("C", "CXX", "ASM")
-        ),
         llvm=LLVM_MAJOR,
-        flags=" ".join(arguments),
+        flags=re.sub(r'(["\\$])', r"\\\1", shlex.join([*flags, *more])),
         levels="".join(CMAKE_LEVEL.format(kind=kind, objective=o) for kind, o in levels.items()),
-    )  # fmt: skip
+    )
 
 
 def meson_cross(program: str, clang: str, target: str, arguments: list[str]) -> str:
@@ -109,12 +111,12 @@ def meson_cross(program: str, clang: str, target: str, arguments: list[str]) -> 
     name, triple, flags = _target(target)
     objective, more = _without_objective(arguments)
     mlcc = _own_program(program)
-    first = [] if _is_this_machine(triple) else [f"--target={triple}"]
     arch = architecture(parse(expand([f"--target={triple}", *flags, *more])), clang)
     here = _is_this_machine(triple)
+    first = [] if here else [f"--target={triple}"]
     return MESON.format(
         name=name,
-        line=" ".join([target, *arguments]),
+        line=shlex.join([target, *arguments]),
         c=_meson_list([mlcc, *first, *flags]),
         cxx=_meson_list([f"{mlcc}++", *first, *flags]),
         llvm=LLVM_MAJOR,
@@ -139,7 +141,7 @@ def clang_config(program: str, clang: str, arguments: list[str]) -> str:
         raise DriverError(plan.problem)
     options = [*plan.plugin_options(), f"-mlcomp-level={plan.level.removeprefix('-')}"]
     lines = [
-        f"# Made by: mlcc --print-config {' '.join(arguments)}",
+        f"# Made by: mlcc --print-config {shlex.join(arguments)}",
         f"# Use: clang-{LLVM_MAJOR} --config=./THIS_FILE ...",
     ]
     words = [*compile_arguments(options), *plan.request.arguments]
@@ -157,8 +159,6 @@ def _is_this_machine(triple: str) -> bool:
 
 def _target(target: str) -> tuple[str, str, list[str]]:
     """Name, triple and flags of one of our targets, or of any triple."""
-    import tomllib
-
     try:
         with open(TARGETS, "rb") as file:
             table = tomllib.load(file)

@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mlcomp.fuzzing import commands
 from mlcomp.fuzzing.configurations import configurations, fits
 from mlcomp.fuzzing.execution import Bench, DiscardedError, Result, check_defined
 from mlcomp.fuzzing.programs import Program, program
+from mlcomp.fuzzing.reduce import reduced
 from mlcomp.passes_features.session import verify_steps
 from mlcomp.policies.archive import MANIFEST
 from mlcomp.policies.registry import Policy
@@ -78,7 +79,7 @@ class Campaign:
         bench = Bench(made, target, folder)
         results = list(bench.results(configurations(target, self.policies, seed)))
         results += [commands.run(bench, c, verify=every_pass) for c in commands.commands(target, seed)]
-        findings = [r for r in results if r.verdict != "same"]
+        findings = [_reduced(bench, r) for r in results if r.verdict != "same"]
         if findings:
             (self.folder / f"{made.name}.c").write_text(made.text)
         return self._row(
@@ -98,6 +99,12 @@ class Campaign:
 
 def _digest(policy: Policy) -> str:
     return hashlib.sha256((policy.path / MANIFEST).read_bytes()).hexdigest()[:12]
+
+
+def _reduced(bench: Bench, result: Result) -> Result:
+    if result.configuration.kind == "command":
+        return result
+    return replace(result, configuration=reduced(bench, result.configuration, result.verdict))
 
 
 def _finding(result: Result) -> Row:

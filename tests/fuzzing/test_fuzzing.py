@@ -13,6 +13,7 @@ from mlcomp.fuzzing.commands import commands
 from mlcomp.fuzzing.configurations import SHARES, Configuration, configurations
 from mlcomp.fuzzing.execution import PLATFORMS, Bench, DiscardedError, check_defined
 from mlcomp.fuzzing.programs import Program, csmith, mutate, program
+from mlcomp.fuzzing.reduce import reduced
 from mlcomp.passes_features.actions import actions_for
 from mlcomp.passes_features.session import verify_steps
 from mlcomp.platforms.platform import find_platform
@@ -68,6 +69,15 @@ def test_what_makes_no_object_is_a_failure(tmp_path: Path) -> None:
     bench = Bench(small(), "riscv32", tmp_path)
     ways = [Configuration("action", name, "Oz", (name,)) for name in ("trigger-crash-module", "no-such-pass")]
     assert {r.verdict for r in bench.results(ways)} == {"failed"}
+
+
+def test_a_finding_is_reduced_to_the_actions_that_it_needs(tmp_path: Path) -> None:
+    bench = Bench(small(), "riscv32", tmp_path)
+    found = Configuration(
+        "mixture", "1", "Oz", ("function(sroa)", "default<Oz>", "trigger-crash-module", "globaldce"), ("-disable-lsr",)
+    )
+    smallest = reduced(bench, found, "failed")
+    assert (smallest.sequence, smallest.options) == (("trigger-crash-module",), ())
 
 
 @pytest.mark.parametrize(
