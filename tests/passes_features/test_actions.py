@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import mlcomp.kernels
 from mlcomp.passes_features import actions
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import Session
@@ -105,3 +107,16 @@ def test_limiting_evictions_runs_out_of_registers(tmp_path: Path) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     failed = subprocess.run([*command, "-mllvm", option], capture_output=True, check=False, text=True)
     assert failed.returncode and "ran out of registers" in failed.stderr
+
+
+def test_outlining_again_loses_the_return_address_on_arm() -> None:
+    """Why -machine-outliner-reruns is banned: code that ends in a jump gets a call in it, and does not keep lr."""
+    option = "-machine-outliner-reruns=1"
+    assert actions.refusal(option)
+    source = Path(mlcomp.kernels.__file__).with_name("own") / "heap_queue.c"
+    command = ["clang-19", *targets()["thumb"].compile_flags, f"-I{source.parents[1]}", "-Oz", "-mllvm", option]
+    command += ["-Xclang", "-disable-llvm-passes", "-S", str(source), "-o", "-"]
+    text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    bodies = re.findall(r"^OUTLINED_FUNCTION_\w+:(.*?)^\.Lfunc_end", text, re.DOTALL | re.MULTILINE)
+    calling = [body for body in bodies if "\tbl\t" in body]
+    assert any("lr" not in body.partition("\tbl\t")[0] for body in calling)
