@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import mlcomp.kernels
 from mlcomp.passes_features import actions
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import Session
 from mlcomp.platforms.targets import targets
+from mlcomp.training.kernels import kernels
 
 BANNED_PASSES = [b for b in actions.bans() if not b.is_option]
 BANNED_OPTIONS = [b for b in actions.bans() if b.is_option]
@@ -113,7 +113,7 @@ def test_outlining_again_loses_the_return_address_on_arm() -> None:
     """Why -machine-outliner-reruns is banned: code that ends in a jump gets a call in it, and does not keep lr."""
     option = "-machine-outliner-reruns=1"
     assert actions.refusal(option)
-    source = Path(mlcomp.kernels.__file__).with_name("own") / "heap_queue.c"
+    source = next(k for k in kernels("train") if k.name == "heap_queue").files()[0].path
     command = ["clang-19", *targets()["thumb"].compile_flags, f"-I{source.parents[1]}", "-Oz", "-mllvm", option]
     command += ["-Xclang", "-disable-llvm-passes", "-S", str(source), "-o", "-"]
     text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
