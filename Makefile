@@ -1,12 +1,12 @@
 # Everything starts here; each target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench energy fuzz clean
+.PHONY: help setup test lint format demo network-demo bench energy fuzz clean
 .SILENT:
 
 bin = .venv/bin
 
 help: ## list the targets
-	sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+	sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 8
 
 setup: ## install everything; the commands are in .venv/bin afterwards
 	tools/setup
@@ -28,6 +28,9 @@ format: setup ## put all code into the project's format
 
 demo: setup ## compile real C for a microcontroller, smaller than clang -Oz, and run it
 	examples/run
+
+network-demo: setup ## benchmark this machine briefly, and estimate how long a neural network takes on it
+	examples/network-demo
 
 bench: setup ## measure what the results in benchmarks/results say
 	benchmarks/run

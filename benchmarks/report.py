@@ -16,6 +16,7 @@ TARGETS = {
     "x86_64": {"0": 0.99, "1": 0.96, "3": 0.945},
 }
 CPU = {"0": 1.2, "1": 2.5}
+NETWORK_KINDS = ("auto", "roofline", "refined", "statistical", "mixed", "true mapping")
 
 
 def verdict(value: float, limit: float | None) -> str:
@@ -209,6 +210,59 @@ def prediction_section(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def networks_section(result: dict[str, Any]) -> list[str]:
+    """Latency of networks: a table for each set of networks, and the four kinds of models side by side."""
+    bench, mapping = result["bench"], result["mapping"]
+    lines = [
+        f"## Networks on {result['platform']}",
+        "",
+        f"`{result['command']}`, after `{result['bench']['command']}` ({bench['networks']} networks, {bench['pieces']} "
+        f"pieces of work, {bench['minutes']:.0f} minutes) and `{result['fit']['command']}`. CPU time of one thread, "
+        "estimated / measured - 1.",
+        "",
+        "| networks | "
+        + " | ".join(NETWORK_KINDS)
+        + " | Spearman | in 90 % intervals | mapping | longest estimate, s |",
+        "|---|" + "---|" * (len(NETWORK_KINDS) + 4),
+    ]
+    for name, part in result["sets"].items():
+        s = part["summary"]
+        errors = " | ".join(f"{s[kind]['mean_error']:.2%}" for kind in NETWORK_KINDS)
+        lines.append(
+            f"| {s['networks']} {name} | {errors} | {s['auto']['spearman']:.3f} | {s['covered']:.0%} "
+            f"| {s['mapping']:.2%} | {s['longest_estimate_seconds']:.2f} |"
+        )
+    published = result["published"]
+    figures = " and ".join(f"{value:.2%}" for value in published["networks"].values())
+    lines += [
+        "",
+        "Mean absolute errors. *true mapping* is auto with what the runtime really executes. ANNETTE reports "
+        f"{figures} on 12 networks on its two platforms with mixed models, and Spearman {published['spearman']} on "
+        f"34 NASBench networks. Decisions of the mapping that are right, in all: {mapping['right']} of "
+        f"{mapping['decisions']}, {mapping['share']:.2%}.",
+        "",
+        "| network | layers | measured, ms | " + " | ".join(NETWORK_KINDS) + " | mapping |",
+        "|---|---|---|" + "---|" * (len(NETWORK_KINDS) + 1),
+    ]
+    for part in result["sets"].values():
+        for row in part["networks"]:
+            errors = " | ".join(f"{row[kind]['error']:+.1%}" for kind in NETWORK_KINDS)
+            lines.append(
+                f"| {row['network']} | {row['layers']} | {row['measured'] * 1e3:.2f} | {errors} | {row['mapping']:.1%} |"
+            )
+    lines += [
+        "",
+        "Layer models, mean relative errors in cross-validation that leaves out networks of the benchmark:",
+        "",
+        "| type of work | rows | roofline | refined | statistical | mixed | chosen |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, layer in result["fit"]["layers"].items():
+        errors = " | ".join(f"{layer['errors'][k]:.1%}" for k in NETWORK_KINDS[1:5])
+        lines.append(f"| {name} | {layer['rows']} | {errors} | {layer['chosen']} |")
+    return [*lines, ""]
+
+
 def objectives_section(result: dict[str, Any]) -> list[str]:
     """What the policies for other objectives than size bring."""
     lines = [
@@ -329,6 +383,8 @@ def main() -> None:
         lines += objectives_section(json.loads(path.read_text()))
     for path in sorted(RESULTS.glob("estimator-*.json")):
         lines += estimator_section(json.loads(path.read_text()))
+    for path in sorted(RESULTS.glob("networks-*.json")):
+        lines += networks_section(json.loads(path.read_text()))
     for name, section in (
         ("prediction-speed", prediction_section),
         ("fuzz", fuzz_section),

@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": ("mlcomp.cli.explain", "explain", "Show which passes a policy chooses, and why."),
     "fuzz": ("mlcomp.cli.fuzz", "fuzz", "Check that programs compiled in all ways do what they do at -O0."),
     "measure": ("mlcomp.cli.measure", "measure", "Build, run and count a program under several compilers."),
+    "network": ("mlcomp.cli.network", "network", "Latency of neural networks; fit that from benchmarks."),
     "policy": ("mlcomp.cli.policy", "policy", "List, show and verify policies."),
     "profile": ("mlcomp.cli.profile", "profile", "Measure programs compiled in many ways, into a profile store."),
     "train": ("mlcomp.cli.train", "train", "Make a policy's training run for a target, from the corpus."),

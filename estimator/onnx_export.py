@@ -14,6 +14,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from mlcomp.estimator.kinds import LEAST, Mixed, Proportional, Refined, Roofline
 
@@ -44,7 +45,44 @@ def export(model: Any, width: int) -> onnx.ModelProto:
         constants = [_floats(name, value) for name, value in values.items()]
         constants.append(numpy_helper.from_array(np.array([1], np.int64), "axes"))
         return _model(nodes, constants, width, "mean")
+    if isinstance(model, HistGradientBoostingRegressor):
+        return _boosted(model, width)
     return _regressor(model, width)
+
+
+def _boosted(model: HistGradientBoostingRegressor, width: int) -> onnx.ModelProto:
+    """Node by node: skl2onnx's own conversion fails with the integers of numpy 2."""
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in (
+            *("nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_values", "nodes_modes"),
+            *("nodes_truenodeids", "nodes_falsenodeids", "nodes_missing_value_tracks_true"),
+            *("target_treeids", "target_nodeids", "target_ids", "target_weights"),
+        )
+    }
+    for tree, (predictor,) in enumerate(model._predictors):
+        for number, node in enumerate(predictor.nodes):
+            leaf = bool(node["is_leaf"])
+            for name, value in (
+                ("treeids", tree),
+                ("nodeids", number),
+                ("featureids", 0 if leaf else int(node["feature_idx"])),
+                ("values", 0.0 if leaf else float(node["num_threshold"])),
+                ("modes", "LEAF" if leaf else "BRANCH_LEQ"),
+                ("truenodeids", 0 if leaf else int(node["left"])),
+                ("falsenodeids", 0 if leaf else int(node["right"])),
+                ("missing_value_tracks_true", int(node["missing_go_to_left"])),
+            ):
+                columns[f"nodes_{name}"].append(value)
+            if leaf:
+                weight = float(node["value"])
+                for name, value in (("treeids", tree), ("nodeids", number), ("ids", 0), ("weights", weight)):
+                    columns[f"target_{name}"].append(value)
+    base = [float(model._baseline_prediction.item())]
+    node = helper.make_node(
+        "TreeEnsembleRegressor", ["x"], [OUTPUT], domain="ai.onnx.ml", n_targets=1, base_values=base, **columns
+    )
+    return _model([node], [], width, "boosted")
 
 
 def _floats(name: str, values: Any) -> onnx.TensorProto:

@@ -1,0 +1,92 @@
+"""Estimates against measurements: total latencies with each kind of layer models, ranks, and the mapping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from mlcomp.estimator.networks.executed import agreement
+from mlcomp.estimator.networks.graph import read_model
+from mlcomp.estimator.networks.layers import KINDS
+from mlcomp.estimator.networks.ort_cpu import OrtCpu
+from mlcomp.estimator.networks.stack import AUTO, NetworkPlatform
+
+
+def evaluate(
+    model: Path, paths: Sequence[Path], axes: Mapping[str, int], seconds: float, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measures networks, estimates them, and gives errors: estimated / measured - 1.
+
+    Measured times are corrected for drift of the machine by the reference kernel, as the benchmarks are.
+    """
+    fitted = NetworkPlatform(model)
+    rows = []
+    with OrtCpu() as platform:
+        for path in paths:
+            proto, network = read_model(path, axes)
+            timed = platform.measure(proto, network, seconds, path.parent)
+            start = time.perf_counter()
+            predicted = fitted.mapping.apply(network)
+            estimates = {AUTO: fitted.estimate(network, AUTO, predicted)}
+            taken = time.perf_counter() - start
+            estimates |= {kind: fitted.estimate(network, kind, predicted) for kind in KINDS}
+            known = fitted.estimate(network, AUTO, timed.mapping)
+            measured = timed.total * fitted.drift(timed.reference)
+            right, decisions = agreement(predicted, timed.mapping)
+            rows.append(
+                {
+                    "network": network.name,
+                    "layers": len(network.layers),
+                    "measured": measured,
+                    "raw": timed.total,
+                    "spread": timed.spread,
+                    "reference": timed.reference,
+                    "estimate_seconds": taken,
+                    "mapping": right / decisions,
+                    "decisions": decisions,
+                    "right": right,
+                    "covered": estimates[AUTO].low <= measured <= estimates[AUTO].high,
+                    "unknown": sorted({row.type for row in estimates[AUTO].rows if row.unknown}),
+                    **{k: {"seconds": e.seconds, "error": e.seconds / measured - 1} for k, e in estimates.items()},
+                    "true mapping": {"seconds": known.seconds, "error": known.seconds / measured - 1},
+                    "pieces": pieces(known, timed.mapping, fitted, timed.reference),
+                }
+            )
+            report(f"{network.name}: {measured * 1e3:.4g} ms, estimated {estimates[AUTO].seconds * 1e3:.4g} ms")
+    return {"platform": fitted.manifest["platform"], "summary": summary(rows), "networks": rows}
+
+
+def pieces(known: Any, measured: Any, fitted: NetworkPlatform, reference: float) -> dict[str, list[float]]:
+    """For each type of work the measured and estimated seconds of a network, with its true mapping."""
+    found: dict[str, list[float]] = {}
+    factor = fitted.drift(reference)
+    for row, piece in zip(known.rows, measured.executed, strict=True):
+        mine = found.setdefault(row.type, [0.0, 0.0])
+        mine[0] += float(fitted.total.pieces(np.array([piece.seconds * factor]))[0])
+        mine[1] += row.seconds
+    return found
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Figures over all networks."""
+    found: dict[str, Any] = {
+        "networks": len(rows),
+        "mapping": sum(r["right"] for r in rows) / sum(r["decisions"] for r in rows),
+        "covered": float(np.mean([r["covered"] for r in rows])),
+        "longest_estimate_seconds": max(r["estimate_seconds"] for r in rows),
+    }
+    measured = [r["measured"] for r in rows]
+    for kind in (AUTO, *KINDS, "true mapping"):
+        errors = np.abs([r[kind]["error"] for r in rows])
+        rank = spearmanr([r[kind]["seconds"] for r in rows], measured).statistic if len(rows) > 2 else np.nan
+        found[kind] = {
+            "mean_error": float(errors.mean()),
+            "worst_error": float(errors.max()),
+            "spearman": None if np.isnan(rank) else float(rank),
+        }
+    return found

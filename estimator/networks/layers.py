@@ -1,0 +1,218 @@
+"""Layer models: how long a piece of work takes, of the four kinds, chosen for each type of piece by cross-validation.
+
+All are scikit-learn regressors of y = ln(seconds) on the columns of `features`. The analytic kinds are ANNETTE's
+(Wess et al., 2021): a roofline, and a refined one whose peak shrinks where dimensions do not fill the hardware's units.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import least_squares
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from mlcomp.estimator.intervals import Intervals, Range, calibrate
+from mlcomp.estimator.kinds import Mixed
+from mlcomp.estimator.networks.features import Floats, natural
+
+KINDS = ("roofline", "refined", "statistical", "mixed")
+UTILISED = ("h", "w", "c x groups", "f x groups")  # dimensions that a kernel is unrolled over
+STEPS = (1, 4, 6, 8, 16, 32, 64)  # that it may be unrolled by
+LONGEST_FIT = 400  # rows that analytic models are fitted on
+LONGEST_CALIBRATION = 1200
+FOLDS = 4
+FEWEST = 12  # rows that a type needs for a model of its own
+FEW = 1500  # rows up to which models that grow with them are tried
+MANY = 250  # rows from which boosting is tried
+COVER = 0.9
+HIGHEST = 40.0  # logarithm of a rate: so fast that it costs nothing
+
+
+class Roofline(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """t = max(operations / P, bytes / B), with fitted peaks P and B."""
+
+    def seconds(self, x: Floats, parameters: Floats) -> Floats:
+        compute, memory = np.exp(parameters)
+        return np.asarray(np.maximum(natural(x, "ops") / compute, natural(x, "bytes") / memory))
+
+    def begin(self, x: Floats, y: Floats) -> Floats:
+        """Peaks that most rows stay below."""
+        rates = [np.quantile(np.maximum(natural(x, name), 1) / np.exp(y), 0.9) for name in ("ops", "bytes")]
+        return np.asarray(np.log(rates))
+
+    def fit(self, x: Floats, y: Floats) -> Roofline:
+        x, y = _part(x, y)
+        self.parameters_ = _least_squares(lambda p: self.seconds(x, p), self.begin(x, y), y, 0.0, HIGHEST)
+        return self
+
+    def predict(self, x: Floats) -> Floats:
+        return np.asarray(np.log(np.maximum(self.seconds(np.asarray(x), np.asarray(self.parameters_)), 1e-9)))
+
+
+class Refined(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """t = overhead + max(operations / (P u), data / B + weights / W), u = the product of utilisations.
+
+    The utilisation of a dimension x by a unit of s is x / (ceil(x / s) s), softened to 1 / (1 - a + a / u); s and a
+    are fitted for each dimension, s only if `steps` does not give them.
+    """
+
+    def __init__(self, steps: Sequence[int] | None = None) -> None:
+        self.steps = steps
+
+    def _columns(self, x: Floats, steps: Sequence[int]) -> tuple[Floats, ...]:
+        """Operations, data, weights, and the waste of each dimension: 1 / utilisation - 1."""
+        waste = []
+        for name, step in zip(UTILISED, steps, strict=True):
+            size = np.maximum(natural(x, name), 1)
+            waste.append(np.ceil(size / step - 1e-6) * step / size - 1)
+        data = natural(x, "in bytes") + natural(x, "out bytes")
+        return natural(x, "ops"), data, natural(x, "weight bytes"), np.array(waste)
+
+    @staticmethod
+    def _seconds(columns: tuple[Floats, ...], parameters: Floats) -> Floats:
+        ops, data, weights, waste = columns
+        overhead, compute, memory, loading = np.exp(parameters[:4])
+        time = ops / compute * np.prod(1 + parameters[4:, None] * waste, axis=0)
+        return np.asarray(overhead + np.maximum(time, data / memory + weights / loading))
+
+    def fit(self, x: Floats, y: Floats) -> Refined:
+        x, y = _part(x, y)
+        rough = Roofline().begin(x, y)
+        start = np.array([y.min() - 0.5, *rough, rough[1], *(0.5,) * len(UTILISED)])
+        low = np.array([-25.0, *(0.0,) * 3, *(0.0,) * len(UTILISED)])
+        high = np.array([y.min() + 0.5, *(HIGHEST,) * 3, *(1.0,) * len(UTILISED)])
+
+        def attempt(steps: Sequence[int], begin: Floats) -> tuple[float, Floats, list[int]]:
+            columns = self._columns(x, steps)
+            found = _least_squares(lambda p: self._seconds(columns, p), begin, y, low, high)
+            error = np.abs(np.log(np.maximum(self._seconds(columns, found), 1e-9)) - y).mean()
+            return float(error), found, list(steps)
+
+        best = attempt(self.steps or (1,) * len(UTILISED), start)
+        for dimension, name in enumerate(UTILISED if self.steps is None else ()):
+            if np.ptp(natural(x, name)) > 0:
+                others = [[*best[2][:dimension], step, *best[2][dimension + 1 :]] for step in STEPS[1:]]
+                best = min([best, *(attempt(steps, best[1]) for steps in others)], key=lambda t: t[0])
+        self.parameters_, self.steps_ = best[1], best[2]
+        return self
+
+    def predict(self, x: Floats) -> Floats:
+        columns = self._columns(np.asarray(x), self.steps_)
+        return np.asarray(np.log(np.maximum(self._seconds(columns, np.asarray(self.parameters_)), 1e-9)))
+
+
+def _part(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    if len(y) <= LONGEST_FIT:
+        return x, y
+    chosen = np.random.default_rng(0).choice(len(y), LONGEST_FIT, replace=False)
+    return x[chosen], y[chosen]
+
+
+def _least_squares(
+    seconds: Callable[[Floats], Floats], begin: Floats, y: Floats, low: Any = -np.inf, high: Any = np.inf
+) -> Floats:
+    """Parameters that make logarithms fit."""
+    found = least_squares(
+        lambda p: np.log(np.maximum(seconds(p), 1e-9)) - y,
+        np.clip(begin, np.asarray(low) + 1e-6, np.asarray(high) - 1e-6),
+        bounds=(low, high),
+        loss="soft_l1",
+        f_scale=0.2,
+        max_nfev=15,
+    )
+    return np.asarray(found.x)
+
+
+def regressors(rows: int, seed: int) -> dict[str, Any]:
+    """Regressors of the statistical kind, and of what the analytic part of a mixed model leaves."""
+    found: dict[str, Any] = {}
+    if rows >= MANY:
+        found["boosted trees"] = HistGradientBoostingRegressor(
+            max_iter=250,
+            learning_rate=0.08,
+            max_leaf_nodes=24,
+            min_samples_leaf=8,
+            l2_regularization=1.0,
+            max_features=0.5,
+            early_stopping=False,
+            random_state=seed,
+        )
+    if rows <= FEW:
+        found["extra trees"] = ExtraTreesRegressor(40, min_samples_leaf=3, max_features=0.5, random_state=seed)
+        found["ridge"] = make_pipeline(StandardScaler(), Ridge(10.0))
+    return found
+
+
+@dataclass
+class LayerModel:
+    """Models of one type of work: one of each kind, the kind that cross-validation prefers, its intervals."""
+
+    name: str
+    rows: int
+    models: dict[str, Any]
+    regressors: dict[str, str]  # which one a kind uses
+    errors: dict[str, float]  # mean relative, of layers in networks that were left out
+    chosen: str
+    intervals: Intervals
+    range: Range
+    predicted: Floats = field(repr=False)  # by the chosen model, for rows left out
+
+
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # threads that wait for each other are slow where others use the processor, too
+def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: int) -> LayerModel:
+    """Fits all kinds to rows (n, columns) of one type of work; `groups` are the networks that they come from."""
+    folds = min(FOLDS, len(np.unique(groups)))
+    splits = list(GroupKFold(folds).split(x, groups=groups)) if folds > 1 else []
+    refined = Refined(Refined().fit(x, y).steps_)
+    analytic: dict[str, Any] = {"roofline": Roofline(), "refined": refined}
+    candidates = [(kind, "", model) for kind, model in analytic.items()]
+    for label, regressor in regressors(len(y), seed).items():
+        candidates.append(("statistical", label, regressor))
+        candidates.append(("mixed", label, Mixed(refined, regressor)))
+    best: dict[str, tuple[float, str, Any, Floats]] = {}
+    for kind, label, model in candidates:
+        predicted = _cross_validate(model, x, y, splits)
+        error = float(np.abs(np.expm1(np.clip(predicted - y, -5, 5))).mean())
+        if kind not in best or error < best[kind][0]:
+            best[kind] = (error, label, model, predicted)
+    chosen = min(best, key=lambda kind: best[kind][0])
+    predicted = best[chosen][3]
+    part = np.random.default_rng(seed).permutation(len(y))[:LONGEST_CALIBRATION]
+    intervals = calibrate(x[part], predicted[part], y[part], groups[part], COVER, seed)
+    return LayerModel(
+        name,
+        len(y),
+        {kind: clone(model).fit(x, y) for kind, (_, _, model, _) in best.items()},
+        {kind: label for kind, (_, label, _, _) in best.items()},
+        {kind: error for kind, (error, _, _, _) in best.items()},
+        chosen,
+        intervals,
+        Range.of(x),
+        predicted,
+    )
+
+
+def _cross_validate(model: Any, x: Floats, y: Floats, splits: list[Any]) -> Floats:
+    predicted = np.full(len(y), y.mean())
+    for train, test in splits:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            predicted[test] = clone(model).fit(x[train], y[train]).predict(x[test])
+    return predicted
+
+
+def relative_error(predicted: Floats, y: Floats) -> float:
+    """Mean |predicted / measured - 1| of logarithms; nan if there are none."""
+    return float(np.abs(np.expm1(predicted - y)).mean()) if len(y) else math.nan
