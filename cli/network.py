@@ -143,8 +143,9 @@ def estimate(
     from mlcomp.estimator.networks.graph import read_model
     from mlcomp.estimator.networks.stack import NetworkPlatform
 
+    fixed = sizes(axes)
     fitted = NetworkPlatform(model or RUNS / platform)
-    _, described = read_model(path, sizes(axes))
+    _, described = read_model(path, fixed)
     found = fitted.estimate(described, kind)
     if plots:
         from mlcomp.estimator.networks.plots import bars, roofline

@@ -60,8 +60,8 @@ class OrtCpu:
 
     def __exit__(self, *_: object) -> None:
         if self._process:
-            self._process.kill()
-            self._process.wait()
+            with self._process as process:  # closes its pipes, too
+                process.kill()
             self._process = None
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class _Part:
 
 
 def align(network: Network, graph: onnx.GraphProto, seconds: list[float]) -> Mapping:
-    """Which layers each executed node stands for; raises `NetworkError` if that cannot be told."""
+    """Which layers each executed node stands for. What stands for none is inserted."""
     names = {layer.name: layer for layer in network.layers}
     equal = {name: name for name in network.inputs}  # tensors of the executed graph, as those of the network
     blocked: set[str] = set()
@@ -117,7 +117,8 @@ def align(network: Network, graph: onnx.GraphProto, seconds: list[float]) -> Map
     kept_names = {out for node in graph.node if node.op_type not in REORDERS for out in node.output}
     for node, time in zip(graph.node, seconds, strict=True):
         data = [name for name in node.input if name and name not in constants]
-        waiting = [parts.pop(name) for name in dict.fromkeys(data) if name in parts]
+        waiting = [parts[name] for name in dict.fromkeys(data) if name in parts]
+        parts |= {name: _Part([], 0.0, parts[name].roots) for name in data if name in parts}  # they count once
         reorder = node.op_type in REORDERS
         work = _Part(
             [k for part in waiting for k in part.kinds] + ([] if reorder else [node.op_type]),
@@ -127,12 +128,12 @@ def align(network: Network, graph: onnx.GraphProto, seconds: list[float]) -> Map
         in_blocks = node.domain.endswith(BLOCKED) or any(name in blocked for name in data)
         if in_blocks and node.op_type != "ReorderOutput":
             blocked.update(node.output)
-        if reorder and waiting:  # it shows which tensor the parts have made
-            equal[data[0]] = network.same.get(node.output[0], node.output[0])
-        elif reorder:
-            equal[node.output[0]] = equal[data[0]]
-            found.append(Executed(node.op_type, (), equal[data[0]], time))
+        if reorder and (data[0] in equal or not work.kinds or node.output[0] not in network.producer):
+            equal[node.output[0]] = equal.get(data[0]) or min(work.roots)
+            found.append(Executed(node.op_type, (), equal[node.output[0]], time))
             continue
+        if reorder:  # it shows which tensor the parts have made
+            equal[data[0]] = network.same.get(node.output[0], node.output[0])
         else:
             known = {out: t for out in node.output if out and (t := _stands_for(network, names, node, out, work))}
             if not known or any(t != out and t in kept_names for out, t in known.items()):
@@ -144,14 +145,13 @@ def align(network: Network, graph: onnx.GraphProto, seconds: list[float]) -> Map
         assigned.update(group)
         kept = [i for i in group if network.layers[i].type not in MOVERS] or group[-1:]
         kind = "+".join(work.kinds) + (f"@{BLOCKED}" if in_blocks else "")
-        if not kept:
-            raise NetworkError(f"it is not clear which layer the executed node '{node.name}' ({kind}) stands for")
-        found.append(Executed(kind, tuple(kept), "", work.seconds))
+        found.append(Executed(kind, tuple(kept), "" if kept else made[0], work.seconds))
         if reorder:
             equal[node.output[0]] = made[0]
             found.append(Executed(node.op_type, (), made[0], time))
-    if parts:
-        raise NetworkError(f"nobody uses what the executed node '{next(iter(parts.values())).kinds[-1]}' makes")
+    for part in parts.values():
+        if part.kinds:
+            found.append(Executed("+".join(part.kinds), (), min(part.roots, default=network.inputs[0]), part.seconds))
     return Mapping(network, tuple(found))
 
 

@@ -19,10 +19,10 @@ OVERHEAD, PEAK, BANDWIDTH = 2e-6, 50e9, 4e9
 
 
 def execute(network: Network) -> Mapping:
-    """Activations after a convolution that nobody else reads are fused, `Floor` is removed."""
+    """Activations after a convolution that nobody else reads are fused, `Flatten` is removed."""
     groups: dict[int, list[int]] = {}
     for i, layer in enumerate(network.layers):
-        if layer.type == "Floor":
+        if layer.type == "Flatten":
             continue
         before = network.producer.get(layer.inputs[0])
         fused = layer.type in ("Relu", "Sigmoid") and before is not None and network.layers[before].type == "Conv"

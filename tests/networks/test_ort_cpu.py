@@ -48,9 +48,9 @@ def test_times_of_pieces_add_up_to_the_whole() -> None:
 
 def test_fused_layers_are_found(tmp_path: Path) -> None:
     net = Builder("fused", 0)
-    x = net.input(1, 16, 8, 8)
-    y = net.batch_norm(net.conv(x, 16, 3, bias=False))
-    z = net.activation(net.op("Add", net.conv(net.activation(y, "Relu"), 16, 1), x), "Relu")
+    y = net.batch_norm(net.conv(net.input(1, 16, 8, 8), 16, 3, bias=False))
+    x = net.activation(y, "Relu")
+    z = net.activation(net.op("Add", net.conv(x, 16, 1), x), "Relu")
     found = roots(executed(net.model(net.op("Softplus", z)), tmp_path))
     assert found == [
         ("Conv", ["Conv", "BatchNormalization", "Relu"]),

@@ -39,7 +39,7 @@ def test_fusion_and_removal_are_learned(measured: list[Measured]) -> None:
 def test_rules_survive_json(measured: list[Measured]) -> None:
     model = learn(row.mapping for row in measured[:40])
     again = MappingModel.from_json(json.loads(json.dumps(model.to_json())))
-    network = measured[50].mapping.network
+    network = measured[-1].mapping.network
     assert again.apply(network) == model.apply(network)
 
 
@@ -109,9 +109,11 @@ def test_unknown_operators_are_estimated_by_bytes_with_a_wide_interval(platform:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("my", 1)])
     _, network = describe(model, "odd")
-    rows = NetworkPlatform(platform).estimate(network).rows
-    assert [row.unknown for row in rows] == [True, False]
-    assert rows[0].width > 3 * rows[1].width
+    fitted = NetworkPlatform(platform)
+    odd = fitted.estimate(network).rows[0]
+    known = [row for row in fitted.estimate(describe(build("random:0"), "known")[1]).rows if not row.unknown]
+    assert odd.unknown
+    assert odd.width > 2 * np.median([row.width for row in known])
 
 
 def test_a_store_gives_back_what_was_measured(measured: list[Measured], tmp_path: Path) -> None:
