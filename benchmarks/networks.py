@@ -1,4 +1,4 @@
-"""Estimates of networks against measurements on ort-cpu: 12 networks and 34 NASBench-101 cells, which nothing was tuned on.
+"""Estimates against measurements on ort-cpu: 12 networks and 34 NASBench-101 cells, which nothing was tuned on.
 
     mlcomp network bench --platform ort-cpu && mlcomp network fit --platform ort-cpu
     python benchmarks/networks.py --models build/networks/models --out benchmarks/results/networks-ort-cpu.json

@@ -220,9 +220,7 @@ def networks_section(result: dict[str, Any]) -> list[str]:
         f"pieces of work, {bench['minutes']:.0f} minutes) and `{result['fit']['command']}`. CPU time of one thread, "
         "estimated / measured - 1.",
         "",
-        "| networks | "
-        + " | ".join(NETWORK_KINDS)
-        + " | Spearman | in 90 % intervals | mapping | longest estimate, s |",
+        f"| networks | {' | '.join(NETWORK_KINDS)} | Spearman | in 90 % intervals | mapping | longest estimate, s |",
         "|---|" + "---|" * (len(NETWORK_KINDS) + 4),
     ]
     for name, part in result["sets"].items():
@@ -247,9 +245,8 @@ def networks_section(result: dict[str, Any]) -> list[str]:
     for part in result["sets"].values():
         for row in part["networks"]:
             errors = " | ".join(f"{row[kind]['error']:+.1%}" for kind in NETWORK_KINDS)
-            lines.append(
-                f"| {row['network']} | {row['layers']} | {row['measured'] * 1e3:.2f} | {errors} | {row['mapping']:.1%} |"
-            )
+            measured = f"{row['measured'] * 1e3:.2f}"
+            lines.append(f"| {row['network']} | {row['layers']} | {measured} | {errors} | {row['mapping']:.1%} |")
     lines += [
         "",
         "Layer models, mean relative errors in cross-validation that leaves out networks of the benchmark:",

@@ -79,9 +79,8 @@ def _boosted(model: HistGradientBoostingRegressor, width: int) -> onnx.ModelProt
                 for name, value in (("treeids", tree), ("nodeids", number), ("ids", 0), ("weights", weight)):
                     columns[f"target_{name}"].append(value)
     base = [float(model._baseline_prediction.item())]
-    node = helper.make_node(
-        "TreeEnsembleRegressor", ["x"], [OUTPUT], domain="ai.onnx.ml", n_targets=1, base_values=base, **columns
-    )
+    attributes: dict[str, Any] = {"domain": "ai.onnx.ml", "n_targets": 1, "base_values": base, **columns}
+    node = helper.make_node("TreeEnsembleRegressor", ["x"], [OUTPUT], **attributes)
     return _model([node], [], width, "boosted")
 
 
