@@ -263,7 +263,7 @@ def networks_section(result: dict[str, Any]) -> list[str]:
 def objectives_section(result: dict[str, Any]) -> list[str]:
     """What the policies for other objectives than size bring."""
     lines = [
-        "## Time, energy, and all at once",
+        f"## Policies for other objectives: {', '.join(c for c in result['compilers'] if not c.startswith('-'))}",
         "",
         f"`{result['command']}`: {result['programs']} {result['split']} kernels on `{result['platform']}`, whose",
         "projects were in no search, fit or choice. Geometric means against clang -O3; energy also against the best of",
@@ -375,8 +375,7 @@ def main() -> None:
     path = RESULTS / "energy.json"
     if path.exists():
         lines += energy_section(json.loads(path.read_text()))
-    path = RESULTS / "objectives.json"
-    if path.exists():
+    for path in sorted(RESULTS.glob("objectives*.json")):
         lines += objectives_section(json.loads(path.read_text()))
     for path in sorted(RESULTS.glob("estimator-*.json")):
         lines += estimator_section(json.loads(path.read_text()))
