@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from mlcomp.estimator.networks import store
-from mlcomp.estimator.networks.evaluation import evaluate, summary
+from mlcomp.estimator.networks.evaluation import evaluate, measure, summary
 from mlcomp.estimator.networks.stack import MANIFEST
 
 PUBLISHED = {"networks": {"A": 0.0347, "B": 0.0744}, "spearman": 0.988}  # ANNETTE's averages, mixed models
@@ -45,9 +45,12 @@ def types_of_work(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 @click.option("--set", "sets", multiple=True, default=("test", "nasbench"), show_default=True)
 @click.option("--model", type=click.Path(path_type=Path), default=Path("build/networks/ort-cpu"), show_default=True)
 @click.option("--store", "bench", type=click.Path(path_type=Path), default=Path("build/networks/ort-cpu-bench"))
-@click.option("--seconds", default=3.0, show_default=True, help="CPU time to measure each network for.")
+@click.option(
+    "--kept", type=click.Path(path_type=Path), default=Path("build/networks/measured"), help="What is measured already."
+)
+@click.option("--seconds", default=0.5, show_default=True, help="CPU time to measure each network for.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(models: Path, sets: tuple[str, ...], model: Path, bench: Path, seconds: float, out: Path) -> None:
+def main(models: Path, sets: tuple[str, ...], model: Path, bench: Path, kept: Path, seconds: float, out: Path) -> None:
     """Measure, estimate, write all figures."""
     measured = store.read(bench)
     manifest = json.loads((model / MANIFEST).read_text())
@@ -76,8 +79,8 @@ def main(models: Path, sets: tuple[str, ...], model: Path, bench: Path, seconds:
         paths = sorted((models / name).glob("*.onnx"))
         if not paths:
             raise click.ClickException(f"there are no networks in {models / name}; see benchmarks/network_models.py")
-        table = evaluate(model, paths, {}, seconds, lambda text: click.echo(text, err=True))
-        rows = table["networks"]
+        networks = measure(paths, {}, seconds, lambda text: click.echo(text, err=True), kept / name)
+        rows = evaluate(model, networks)["networks"]
         mapped = [mapped[0] + sum(r["right"] for r in rows), mapped[1] + sum(r["decisions"] for r in rows)]
         result["sets"][name] = {
             "summary": summary(rows),

@@ -227,10 +227,12 @@ def evaluate(
 ) -> None:
     """Measure networks, and compare with estimates of every kind."""
     from mlcomp.estimator.networks.evaluation import evaluate as evaluate_all
+    from mlcomp.estimator.networks.evaluation import measure
 
     if platform != "ort-cpu":
         raise click.ClickException(f"networks cannot be measured on '{platform}'; only on ort-cpu")
-    table = evaluate_all(model or RUNS / platform, paths, sizes(axes), seconds, lambda text: click.echo(text, err=True))
+    measured = measure(paths, sizes(axes), seconds, lambda text: click.echo(text, err=True))
+    table = evaluate_all(model or RUNS / platform, measured)
     table = {"command": " ".join(["mlcomp", *sys.argv[1:]]), **table}
     if out:
         out.write_text(json.dumps(table, indent=1) + "\n")

@@ -10,58 +10,86 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from mlcomp.estimator.networks.executed import Mapping as Executions
 from mlcomp.estimator.networks.executed import agreement
 from mlcomp.estimator.networks.graph import read_model
 from mlcomp.estimator.networks.layers import KINDS
 from mlcomp.estimator.networks.ort_cpu import OrtCpu
-from mlcomp.estimator.networks.stack import AUTO, NetworkPlatform
+from mlcomp.estimator.networks.stack import AUTO, Estimate, NetworkPlatform
+from mlcomp.estimator.networks.store import Measured, append, read
 
 
-def evaluate(
-    model: Path, paths: Sequence[Path], axes: Mapping[str, int], seconds: float, report: Callable[[str], None]
-) -> dict[str, Any]:
-    """Measures networks, estimates them, and gives errors: estimated / measured - 1.
+def measure(
+    paths: Sequence[Path],
+    axes: Mapping[str, int],
+    seconds: float,
+    report: Callable[[str], None],
+    kept: Path | None = None,
+) -> list[Measured]:
+    """Measures networks on ort-cpu; those that are in the store `kept` are not measured again, others are put there."""
+    known = {row.name: row for row in read(kept)} if kept and kept.exists() else {}
+    rows = []
+    with OrtCpu() as platform:
+        for path in paths:
+            row = known.get(path.stem)
+            if row is None:
+                start = time.monotonic()
+                proto, network = read_model(path, axes)
+                timed = platform.measure(proto, network, seconds, path.parent)
+                wall = time.monotonic() - start
+                row = Measured(
+                    platform.name, network.name, timed.mapping, timed.total, timed.reference, timed.spread, wall
+                )
+                if kept:
+                    append(kept, [row])
+                report(f"{network.name}: {timed.total * 1e3:.4g} ms")
+            rows.append(row)
+    return rows
+
+
+def evaluate(model: Path, measured: Sequence[Measured]) -> dict[str, Any]:
+    """Estimates measured networks, and gives errors: estimated / measured - 1.
 
     Measured times are corrected for drift of the machine by the reference kernel, as the benchmarks are.
     """
     fitted = NetworkPlatform(model)
     rows = []
-    with OrtCpu() as platform:
-        for path in paths:
-            proto, network = read_model(path, axes)
-            timed = platform.measure(proto, network, seconds, path.parent)
-            start = time.perf_counter()
-            predicted = fitted.mapping.apply(network)
-            estimates = {AUTO: fitted.estimate(network, AUTO, predicted)}
-            taken = time.perf_counter() - start
-            estimates |= {kind: fitted.estimate(network, kind, predicted) for kind in KINDS}
-            known = fitted.estimate(network, AUTO, timed.mapping)
-            measured = timed.total * fitted.drift(timed.reference)
-            right, decisions = agreement(predicted, timed.mapping)
-            rows.append(
-                {
-                    "network": network.name,
-                    "layers": len(network.layers),
-                    "measured": measured,
-                    "raw": timed.total,
-                    "spread": timed.spread,
-                    "reference": timed.reference,
-                    "estimate_seconds": taken,
-                    "mapping": right / decisions,
-                    "decisions": decisions,
-                    "right": right,
-                    "covered": estimates[AUTO].low <= measured <= estimates[AUTO].high,
-                    "unknown": sorted({row.type for row in estimates[AUTO].rows if row.unknown}),
-                    **{k: {"seconds": e.seconds, "error": e.seconds / measured - 1} for k, e in estimates.items()},
-                    "true mapping": {"seconds": known.seconds, "error": known.seconds / measured - 1},
-                    "pieces": pieces(known, timed.mapping, fitted, timed.reference),
-                }
-            )
-            report(f"{network.name}: {measured * 1e3:.4g} ms, estimated {estimates[AUTO].seconds * 1e3:.4g} ms")
+    for timed in measured:
+        assert timed.total
+        network = timed.mapping.network
+        start = time.perf_counter()
+        predicted = fitted.mapping.apply(network)
+        estimates = {AUTO: fitted.estimate(network, AUTO, predicted)}
+        taken = time.perf_counter() - start
+        estimates |= {kind: fitted.estimate(network, kind, predicted) for kind in KINDS}
+        known = fitted.estimate(network, AUTO, timed.mapping)
+        total = timed.total * fitted.drift(timed.reference)
+        right, decisions = agreement(predicted, timed.mapping)
+        rows.append(
+            {
+                "network": network.name,
+                "layers": len(network.layers),
+                "measured": total,
+                "raw": timed.total,
+                "spread": timed.spread,
+                "reference": timed.reference,
+                "estimate_seconds": taken,
+                "mapping": right / decisions,
+                "decisions": decisions,
+                "right": right,
+                "covered": estimates[AUTO].low <= total <= estimates[AUTO].high,
+                "unknown": sorted({row.type for row in estimates[AUTO].rows if row.unknown}),
+                **{k: {"seconds": e.seconds, "error": e.seconds / total - 1} for k, e in estimates.items()},
+                "true mapping": {"seconds": known.seconds, "error": known.seconds / total - 1},
+                "pieces": pieces(known, timed.mapping, fitted, timed.reference),
+            }
+        )
     return {"platform": fitted.manifest["platform"], "summary": summary(rows), "networks": rows}
 
 
-def pieces(known: Any, measured: Any, fitted: NetworkPlatform, reference: float) -> dict[str, list[float]]:
+def pieces(
+    known: Estimate, measured: Executions, fitted: NetworkPlatform, reference: float | None
+) -> dict[str, list[float]]:
     """For each type of work the measured and estimated seconds of a network, with its true mapping."""
     found: dict[str, list[float]] = {}
     factor = fitted.drift(reference)

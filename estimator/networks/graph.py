@@ -19,6 +19,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, inliner, numpy_helper
 from onnx.external_data_helper import uses_external_data
+from onnx.reference import ReferenceEvaluator
 
 OLDEST_OPSET = 9
 FEW = 64  # values of a constant input that the description keeps, as axes and limits
@@ -172,6 +173,8 @@ def describe(
     _name_nodes(model.graph)
     _forbid_subgraphs(model.graph)
     inferred = _infer_shapes(model, name)
+    while _has_unknown_shapes(inferred.graph) and _fold_constants(inferred):
+        inferred = _infer_shapes(inferred, name)
     return inferred, _network(inferred.graph, name)
 
 
@@ -238,6 +241,54 @@ def _infer_shapes(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     except (onnx.shape_inference.InferenceError, RuntimeError) as problem:
         text = " ".join(str(problem).split())
         raise NetworkError(f"shapes of '{name}' cannot be inferred: {text[:200]}") from problem
+
+
+def _has_unknown_shapes(graph: onnx.GraphProto) -> bool:
+    known = {value.name for value in (*graph.value_info, *graph.output) if _static(value)}
+    return any(output and output not in known for node in graph.node for output in node.output)
+
+
+def _fold_constants(model: onnx.ModelProto) -> bool:
+    """Replaces nodes that compute small constants, shapes among them, by their results; whether there were any."""
+    graph = model.graph
+    values = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _is_few(t)}
+    shapes = {
+        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input)
+        if _static(value)
+    }
+    kept: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.op_type == "Shape" and node.input[0] in shapes and not node.attribute:
+            found = [np.array(shapes[node.input[0]], np.int64)]
+        elif all(name in values or not name for name in node.input) and not node.op_type.startswith("Random"):
+            found = _evaluate(node, values, model.opset_import)
+        else:
+            found = []
+        if found and all(value.size <= FEW for value in found):
+            values |= dict(zip(node.output, found, strict=True))
+            graph.initializer.extend(numpy_helper.from_array(v, n) for n, v in zip(node.output, found, strict=True))
+        else:
+            kept.append(node)
+    folded = len(kept) < len(graph.node)
+    del graph.node[:]
+    graph.node.extend(kept)
+    return folded
+
+
+def _evaluate(node: onnx.NodeProto, values: Mapping[str, Any], opsets: Any) -> list[Any]:
+    """What a node makes of constants; nothing if that cannot be told here."""
+    graph = helper.make_graph(
+        [node],
+        "constant",
+        [helper.make_value_info(name, onnx.TypeProto()) for name in dict.fromkeys(node.input) if name],
+        [helper.make_value_info(name, onnx.TypeProto()) for name in node.output],
+    )
+    try:
+        evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
+        return [np.asarray(v) for v in evaluator.run(None, {n: values[n] for n in node.input if n})]
+    except Exception:  # its operators have no common base class for what they do not support
+        return []
 
 
 def full_type(node: onnx.NodeProto) -> str:

@@ -35,6 +35,7 @@ LONGEST_CALIBRATION = 1200
 FOLDS = 4
 FEWEST = 12  # rows that a type needs for a model of its own
 FEW = 1500  # rows up to which models that grow with them are tried
+STEPPED = 60  # rows from which units that kernels are unrolled by can be told
 MANY = 250  # rows from which boosting is tried
 COVER = 0.9
 HIGHEST = 40.0  # logarithm of a rate: so fast that it costs nothing
@@ -175,7 +176,7 @@ def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: i
     """Fits all kinds to rows (n, columns) of one type of work; `groups` are the networks that they come from."""
     folds = min(FOLDS, len(np.unique(groups)))
     splits = list(GroupKFold(folds).split(x, groups=groups)) if folds > 1 else []
-    refined = Refined(Refined().fit(x, y).steps_)
+    refined = Refined(Refined().fit(x, y).steps_ if len(y) >= STEPPED else (1,) * len(UTILISED))
     analytic: dict[str, Any] = {"roofline": Roofline(), "refined": refined}
     candidates = [(kind, "", model) for kind, model in analytic.items()]
     for label, regressor in regressors(len(y), seed).items():

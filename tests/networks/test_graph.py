@@ -63,6 +63,16 @@ def test_constants_are_no_layers() -> None:
     assert network.tensors["four"].constant
 
 
+def test_shapes_that_follow_from_computed_constants_are_found() -> None:
+    nodes = [
+        helper.make_node("Transpose", ["pairs"], ["turned"]),
+        helper.make_node("Reshape", ["turned", "flat"], ["pads"]),
+        helper.make_node("Pad", ["x", "pads"], ["y"]),
+    ]
+    _, network = describe(model(nodes, [2, 3], pairs=np.array([[1, 0], [0, 4]]), flat=_ints(-1)), "test")
+    assert network.tensors["y"].shape == (3, 7)
+
+
 def test_dynamic_axes_need_sizes_and_take_them() -> None:
     dynamic = model([helper.make_node("Relu", ["x"], ["y"])], ["batch", 4])
     with pytest.raises(NetworkError, match="--axis batch=1"):
