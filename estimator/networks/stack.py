@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from mlcomp.estimator.fit import run_onnx
 from mlcomp.estimator.intervals import LEAST, Range
 from mlcomp.estimator.networks.bench import samples
 from mlcomp.estimator.networks.executed import Executed, Mapping
@@ -30,6 +29,7 @@ from mlcomp.estimator.networks.graph import Network, NetworkError
 from mlcomp.estimator.networks.layers import COVER, FEWEST, LayerModel, Refined, Roofline, fit_layer
 from mlcomp.estimator.networks.mapping import MappingModel, learn
 from mlcomp.estimator.networks.store import Measured
+from mlcomp.policies.inference import open_model
 
 FORMAT = 1
 MANIFEST = "network-platform.json"
@@ -272,6 +272,7 @@ class NetworkPlatform:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._sessions: dict[str, Any] = {}
         try:
             self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
             if self.manifest["format"] != FORMAT or tuple(self.manifest["columns"]) != COLUMNS:
@@ -325,7 +326,7 @@ class NetworkPlatform:
         chosen = layer["chosen"] if kind == AUTO else kind
         predicted = self._predict(layer, chosen, x)
         z = np.column_stack([x, predicted, np.abs(predicted)])
-        difficulty = run_onnx(self.folder / f"{layer['number']}-difficulty.onnx", z.astype(np.float32))
+        difficulty = self._run(f"{layer['number']}-difficulty", z)
         worse = layer["errors"][chosen] / layer["errors"][layer["chosen"]]  # intervals are those of the chosen kind
         width = layer["factor"] * np.maximum(difficulty, LEAST) * worse
         low, high = (np.array([layer[end].get(c, 0.0) for c in COLUMNS]) for end in ("low", "high"))
@@ -336,7 +337,7 @@ class NetworkPlatform:
     def _predict(self, layer: dict[str, Any], kind: str, x: Floats) -> Floats:
         number = layer["number"]
         if kind == "statistical":
-            return run_onnx(self.folder / f"{number}-statistical.onnx", x.astype(np.float32))
+            return self._run(f"{number}-statistical", x)
         analytic: Roofline | Refined = Roofline() if kind == "roofline" else Refined()
         analytic.parameters_ = np.array(layer[kind])
         if isinstance(analytic, Refined):
@@ -344,5 +345,10 @@ class NetworkPlatform:
         rough = analytic.predict(x)
         if kind != "mixed":
             return rough
-        z = np.column_stack([x, rough]).astype(np.float32)
-        return rough + run_onnx(self.folder / f"{number}-mixed.onnx", z)
+        return rough + self._run(f"{number}-mixed", np.column_stack([x, rough]))
+
+    def _run(self, name: str, x: Floats) -> Floats:
+        """Outputs (n,) of one of the ONNX models, which stay open."""
+        if name not in self._sessions:
+            self._sessions[name] = open_model(self.folder / f"{name}.onnx")
+        return np.asarray(self._sessions[name].run(None, {"x": x.astype(np.float32)})[0], np.float64).ravel()
