@@ -49,13 +49,17 @@ def types_of_work(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     "--kept", type=click.Path(path_type=Path), default=Path("build/networks/measured"), help="What is measured already."
 )
 @click.option("--seconds", default=0.5, show_default=True, help="CPU time to measure each network for.")
+@click.option("--note", default="", help="What a reader of the figures should know.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(models: Path, sets: tuple[str, ...], model: Path, bench: Path, kept: Path, seconds: float, out: Path) -> None:
+def main(
+    models: Path, sets: tuple[str, ...], model: Path, bench: Path, kept: Path, seconds: float, note: str, out: Path
+) -> None:
     """Measure, estimate, write all figures."""
     measured = store.read(bench)
     manifest = json.loads((model / MANIFEST).read_text())
     result: dict[str, Any] = {
         "command": " ".join(["benchmarks/networks.py", *sys.argv[1:]]),
+        "note": note,
         "platform": manifest["platform"],
         "bench": {
             "command": "mlcomp network bench --platform ort-cpu",

@@ -218,7 +218,7 @@ def networks_section(result: dict[str, Any]) -> list[str]:
         "",
         f"`{result['command']}`, after `{result['bench']['command']}` ({bench['networks']} networks, {bench['pieces']} "
         f"pieces of work, {bench['minutes']:.0f} minutes) and `{result['fit']['command']}`. CPU time of one thread, "
-        "estimated / measured - 1.",
+        f"estimated / measured - 1. {result['note']}",
         "",
         f"| networks | {' | '.join(NETWORK_KINDS)} | Spearman | in 90 % intervals | mapping | longest estimate, s |",
         "|---|" + "---|" * (len(NETWORK_KINDS) + 4),

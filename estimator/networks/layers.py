@@ -32,12 +32,13 @@ UTILISED = ("h", "w", "c x groups", "f x groups")  # dimensions that a kernel is
 STEPS = (1, 4, 6, 8, 16, 32, 64)  # that it may be unrolled by
 LONGEST_FIT = 400  # rows that analytic models are fitted on
 LONGEST_CALIBRATION = 1200
-FOLDS = 4
+FOLDS = 3
 FEWEST = 12  # rows that a type needs for a model of its own
 FEW = 1500  # rows up to which models that grow with them are tried
 STEPPED = 60  # rows from which units that kernels are unrolled by can be told
 MANY = 250  # rows from which boosting is tried
 COVER = 0.9
+CLOSE = 1.1  # times the least error, up to which mixed models are preferred: they extrapolate better
 HIGHEST = 40.0  # logarithm of a rate: so fast that it costs nothing
 
 
@@ -188,7 +189,8 @@ def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: i
         error = float(np.abs(np.expm1(np.clip(predicted - y, -5, 5))).mean())
         if kind not in best or error < best[kind][0]:
             best[kind] = (error, label, model, predicted)
-    chosen = min(best, key=lambda kind: best[kind][0])
+    least = min(error for error, _, _, _ in best.values())
+    chosen = "mixed" if best["mixed"][0] <= CLOSE * least else min(best, key=lambda kind: best[kind][0])
     predicted = best[chosen][3]
     part = np.random.default_rng(seed).permutation(len(y))[:LONGEST_CALIBRATION]
     intervals = calibrate(x[part], predicted[part], y[part], groups[part], COVER, seed)
