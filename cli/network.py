@@ -245,7 +245,8 @@ def evaluate(
     summary = table["summary"]
     mapped = f"{summary['mapping']:.2%}"
     cells.append(["mean absolute error", "", *(f"{summary[k]['mean_error']:.2%}" for k in KINDS), mapped])
-    cells.append(["Spearman", "", *(f"{summary[k]['spearman']:.3f}" for k in KINDS), ""])
+    if len(paths) > 2:
+        cells.append(["Spearman", "", *(f"{summary[k]['spearman']:.3f}" for k in KINDS), ""])
     return print_table(("network", "measured ms", *KINDS, "mapping"), cells)
 
 

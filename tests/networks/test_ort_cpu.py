@@ -6,8 +6,10 @@ from pathlib import Path
 
 import onnx
 import pytest
-from made_up import small_net
+from click.testing import CliRunner
+from made_up import small_model, small_net
 
+from mlcomp.cli.network import network as command
 from mlcomp.estimator.networks import bench, store
 from mlcomp.estimator.networks.benchmarks import build
 from mlcomp.estimator.networks.builder import Builder
@@ -88,6 +90,14 @@ def test_a_network_that_the_runtime_refuses_is_one_line() -> None:
     model.graph.node[0].op_type = "NoSuchOperator"
     with OrtCpu() as platform, pytest.raises(NetworkError, match="refuses the network"):
         platform.measure(model, network, SECONDS)
+
+
+def test_one_network_is_evaluated(platform: Path, tmp_path: Path) -> None:
+    small_model(tmp_path / "small.onnx")
+    arguments = ["evaluate", "--platform", "ort-cpu", "--model", str(platform), "--seconds", str(SECONDS)]
+    result = CliRunner().invoke(command, [*arguments, str(tmp_path / "small.onnx")])
+    assert result.exit_code == 0, result.output
+    assert "mean absolute error" in result.output
 
 
 def test_an_interrupted_bench_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
