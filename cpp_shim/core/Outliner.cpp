@@ -34,7 +34,8 @@ namespace {
 struct Names {
   explicit Names(const TargetSubtargetInfo &STI);
   bool complete() const {
-    return Add && Load && Store && Call && CallThrough && Return && Tail && JumpAndLink && Ra && T0 && T1;
+    return Add && Load && Store && Call && CallThrough && Return && Tail && JumpAndLink && Zero && Ra && Sp &&
+           T0 && T1;
   }
 
   unsigned Add = 0, Load = 0, Store = 0;
@@ -346,12 +347,9 @@ void Outliner::alignFrames() {
     MachineBasicBlock &MBB = *E.Adjust->getParent();
     auto Here = E.Setup ? std::next(E.Adjust->getIterator()) : E.Adjust->getIterator();
     for (MachineInstr *Access : E.Accesses) {
-      if (E.Setup) {
-        MBB.splice(Here, &MBB, Access->getIterator());
-      } else {
-        MBB.splice(Here, &MBB, Access->getIterator());
+      MBB.splice(Here, &MBB, Access->getIterator());
+      if (!E.Setup)
         Here = Access->getIterator();
-      }
       Access->clearKillInfo();
     }
   }
