@@ -1,4 +1,5 @@
 #include "session.h"
+#include "Encodings.h"
 #include "Outliner.h"
 #include "Search.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -172,6 +173,7 @@ static void initialiseTargets() {
     InitializeAllAsmPrinters();
     InitializeAllAsmParsers();
     installOutliner();
+    installEncodings();
     return true;
   }();
   (void)Done;

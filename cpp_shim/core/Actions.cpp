@@ -1,5 +1,6 @@
 #include "Actions.h"
 #include "BanTable.h"
+#include "Encodings.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -85,6 +86,7 @@ static cl::opt<bool> KeepFramePointers("mlcomp-keep-frame-pointers", cl::Hidden,
                                        cl::desc("The user wants frame pointers, whatever a policy says"));
 
 void prepareForCodeGeneration(Module &M) {
+  addFramePointers(M);
   if (!OmitFramePointers || KeepFramePointers)
     return;
   for (Function &F : M)

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CrashPath.h"
+#include "Encodings.h"
 #include "Outliner.h"
 #include "Report.h"
 #include "Search.h"
@@ -154,7 +155,7 @@ bool MlcompPass::leavesAlone(const Module &M) const {
   // Before an LTO link the choice is made at the link, on the whole program.
   if (Where == Phase::Compile && (M.getModuleFlag("ThinLTO") || M.getModuleFlag("EnableSplitLTOUnit")))
     return true;
-  if (outlinerPlaceIsTaken(M))
+  if (outlinerPlaceIsTaken(M) || encodingPlacesAreTaken(M))
     return true;
   // Profiles are matched with the code as the default pipeline shapes it.
   if (PB.*open(PgoOf()) || othersTakePart())
@@ -355,6 +356,7 @@ static void registerCallbacks(PassBuilder &PB) {
     return;
   readLinkerOptions();
   installOutliner();
+  installEncodings();
   auto S = std::make_shared<State>();
   PB.registerAnalysisRegistrationCallback([](FunctionAnalysisManager &FAM) { registerFeatureAnalyses(FAM); });
   if (auto *PIC = PB.getPassInstrumentationCallbacks())
