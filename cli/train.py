@@ -35,6 +35,13 @@ from mlcomp.training.train import train as run_training
 @click.option("--edit-modules", default=Settings.edit_modules, show_default=True, help="For size: for single edits.")
 @click.option("--profile-modules", default=Settings.profile_modules, show_default=True, help="For size: fitted on.")
 @click.option(
+    "--candidates",
+    default=Settings.candidates,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="For size: what effort 1 measures beside the baseline; a sequence counts twice.",
+)
+@click.option(
     "--search-programs", default=judged.Settings.search_programs, show_default=True, help="For others: searched on."
 )
 @click.option(
@@ -59,6 +66,7 @@ def train(
     option_modules: int,
     edit_modules: int,
     profile_modules: int,
+    candidates: int,
     search_programs: int,
     profile_programs: int,
     pool: tuple[Path, ...],
@@ -85,6 +93,7 @@ def train(
                 option_modules=option_modules,
                 edit_modules=edit_modules,
                 profile_modules=profile_modules,
+                candidates=candidates,
             )
             run_training(settings, folder, jobs, report)
         else:

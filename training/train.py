@@ -45,6 +45,7 @@ class Settings:
     option_sets: int = 7
     edit_modules: int = 60
     profile_modules: int = 900
+    candidates: int = 3  # that effort 1 measures beside the baseline; a sequence counts twice
     max_instructions: int = 1600  # of modules that are searched on
     max_profiled: int = 3000  # instructions of modules that are profiled
 
@@ -231,10 +232,10 @@ def settle_margin(sequence: Fitted, options: Fitted, data: Profile) -> Fitted:
     return replace(sequence, margin=min(MARGINS, key=value))
 
 
-def usual_plan(models: dict[str, Fitted], data: Profile) -> dict[str, int]:
-    """What effort 1 measures beside the baseline: a sequence and an option set, or three option sets.
+def usual_plan(models: dict[str, Fitted], data: Profile, candidates: int) -> dict[str, int]:
+    """What effort 1 measures beside the baseline: as many option sets, or sequences in place of two each.
 
-    Both take about the same time, as optimising again costs as much as generating code.
+    All take about the same time, as optimising again costs as much as generating code.
     """
 
     def ranked_first(model: Fitted, ratios: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
@@ -249,7 +250,8 @@ def usual_plan(models: dict[str, Fitted], data: Profile) -> dict[str, int]:
         ]
         return float(np.hstack(measured).min(1).mean())
 
-    return min(({"sequences": 1, "option_sets": 1}, {"sequences": 0, "option_sets": 3}), key=value)
+    plans = [{"sequences": s, "option_sets": candidates - 2 * s} for s in range((candidates + 1) // 2)]
+    return min(reversed(plans), key=value)
 
 
 def write_run(
@@ -269,7 +271,7 @@ def write_run(
         "option_sets": [list(s) for s in option_sets],
         "edits": [asdict(e) for e in edits],
         "models": {n: {"chosen": m.name, "margin": m.margin, "cross_validation": m.table} for n, m in models.items()},
-        "usual": usual_plan(models, data),
+        "usual": usual_plan(models, data, settings.candidates),
         "profiled": {"modules": len(data.projects), "projects": sorted(set(data.projects))},
     }
     finish(run, asdict(settings), content, {"sequence": data.features, "options": data.set_features})

@@ -315,7 +315,7 @@ API int mlcomp_session_try(mlcomp_session *S, const char *Sequence, const char *
   Laboratory Lab(*S->M, S->context(), S->baseline());
   if (CpuMilliseconds)
     Lab.CpuMilliseconds = CpuMilliseconds;
-  auto Done = Lab.run([&]() -> const Actions * {
+  auto Done = Lab.run([&]() -> const Candidate * {
     if (Features && SetCount && !Candidates->front().Sequence.empty())
       if (auto After = Lab.featuresAfter(Candidates->front().Sequence))
         llvm::copy(*After, Features);
@@ -336,7 +336,7 @@ API int mlcomp_session_compile(mlcomp_session *S, const char *Sequence, const ch
   if (CpuMilliseconds)
     Lab.CpuMilliseconds = CpuMilliseconds;
   std::vector<std::optional<Compiled>> Results;
-  auto Done = Lab.run([&]() -> const Actions * {
+  auto Done = Lab.run([&]() -> const Candidate * {
     Results.clear();
     for (const Candidate &C : *Candidates)
       Results.push_back(Lab.compile(C));

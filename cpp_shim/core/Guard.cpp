@@ -23,6 +23,10 @@ namespace mlcomp {
 static constexpr int ExitFailed = 71;
 static constexpr int ExitOutOfMemory = 72;
 
+static bool Reported = false;
+
+bool hasReported() { return Reported; }
+
 namespace {
 
 /// Swallows diagnostics: the candidate that is chosen reports them again when
@@ -31,6 +35,7 @@ struct QuietHandler : DiagnosticHandler {
   bool handleDiagnostics(const DiagnosticInfo &DI) override {
     if (DI.getSeverity() == DS_Error)
       _exit(ExitFailed);
+    Reported |= DI.getSeverity() != DS_Remark;
     return true;
   }
   bool isAnalysisRemarkEnabled(StringRef) const override { return false; }
@@ -117,6 +122,7 @@ public:
       Context.setMainRemarkStreamer(nullptr);
     }
     Handler = Context.getDiagnosticHandler();
+    Reported = Handler && Handler->isAnyRemarkEnabled();
     Context.setDiagnosticHandler(std::make_unique<QuietHandler>());
   }
 

@@ -52,6 +52,9 @@ llvm::Expected<std::vector<std::string>> runGuarded(llvm::Module &M, const Limit
 /// for a while.
 bool canTakeOver(const llvm::Module &M);
 
+/// Whether this child has, or may have, had anything to tell the user that nobody heard.
+bool hasReported();
+
 /// In a child: it may use so much CPU time from now on.
 void restartClock(unsigned CpuMilliseconds);
 

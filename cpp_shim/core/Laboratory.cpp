@@ -25,6 +25,7 @@ struct Laboratory::Worker {
   Actions OptimisedBy;
   bool OptimisedValid = false;
   bool BaselineMade = false;
+  std::map<std::string, std::string> Objects; ///< That were measured, by the candidate's key.
 };
 
 Laboratory::Laboratory(Module &M, const CompilationContext &Ctx, StringRef Baseline)
@@ -172,7 +173,14 @@ std::optional<T> Laboratory::generate(char Tag, const Candidate &C, Work Generat
 }
 
 Outcome Laboratory::measure(const Candidate &C) {
-  auto Size = generate<ObjectSize>('S', C, [&](Module &N) { return measureModule(N, *Ctx.TM); });
+  auto Size = generate<ObjectSize>('S', C, [&](Module &N) -> Expected<ObjectSize> {
+    Expected<std::string> Made = generateObject(N, *Ctx.TM, nullptr);
+    if (!Made)
+      return Made.takeError();
+    Expected<ObjectSize> Size = sizeOfObject(*Made);
+    W->Objects[C.key()] = std::move(*Made);
+    return Size;
+  });
   Outcome Result;
   if (Size) {
     Result.End = ChildEnd::Completed;
@@ -215,12 +223,13 @@ void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
 /// Makes the worker's module what was measured, if the worker can go on as the
 /// compiler. Debug information stays as the front end made it only outside
 /// clones.
-bool Laboratory::takeOver(const Actions &Sequence) {
-  if (HasProbes || !canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
+bool Laboratory::takeOver(const Candidate &C) {
+  if (HasProbes || hasReported() || !canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
     return false;
-  Module *N = optimised(Sequence);
+  Module *N = optimised(C.Sequence);
   if (!N)
     return false;
+  Object = std::move(W->Objects[C.key()]);
   Ctx.MAM.clear(M, M.getName());
   if (N == &M)
     return true;
@@ -230,7 +239,7 @@ bool Laboratory::takeOver(const Actions &Sequence) {
   return true;
 }
 
-Expected<bool> Laboratory::run(function_ref<const Actions *()> Experiment) {
+Expected<bool> Laboratory::run(function_ref<const Candidate *()> Experiment) {
   Limits L;
   L.CpuMilliseconds = CpuMilliseconds;
   for (unsigned Attempt = 0; Attempt != MaxWorkers; ++Attempt) {
@@ -239,8 +248,8 @@ Expected<bool> Laboratory::run(function_ref<const Actions *()> Experiment) {
       W.reset(new Worker{Out, CloneModule(M), nullptr, {}});
       if (HasProbes)
         insertProbes(*W->Pristine);
-      const Actions *Sequence = Experiment();
-      bool Continues = Sequence && takeOver(*Sequence);
+      const Candidate *Choice = Experiment();
+      bool Continues = Choice && takeOver(*Choice);
       if (!Continues)
         W.release(); // the process ends here; no need to tidy up
       return Continues;

@@ -210,12 +210,13 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   Decision Result;
   auto Applied = Lab.run([&] {
     Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack, Known).run();
-    return MayTakeOver && !P.TheJudge && Result.baseline().Result.measured() ? &Result.chosen().What.Sequence
-                                                                             : nullptr;
+    bool Ends = MayTakeOver && !P.TheJudge && Result.baseline().Result.measured();
+    return Ends ? &Result.chosen().What : nullptr;
   });
   if (!Applied)
     return Applied.takeError();
   Result.Applied = *Applied;
+  Result.Object = Lab.takeObject();
   if (!Result.baseline().Result.measured())
     return createStringError(inconvertibleErrorCode(), "the baseline could not be measured");
   return Result;

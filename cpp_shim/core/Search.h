@@ -57,10 +57,13 @@ public:
   /// once more here with all answers known. Returns an error if nothing could
   /// be tried at all.
   ///
-  /// If the experiment ends with a sequence, the worker may take over: then this
-  /// returns true, in the worker, with the module as the sequence makes it.
-  /// Not so with probes.
-  llvm::Expected<bool> run(llvm::function_ref<const Actions *()> Experiment);
+  /// If the experiment ends with a candidate, the worker may take over: then this
+  /// returns true, in the worker, with the module as the candidate's sequence
+  /// makes it. Not so with probes.
+  llvm::Expected<bool> run(llvm::function_ref<const Candidate *()> Experiment);
+
+  /// After that, the object file that was measured.
+  std::string takeObject() { return std::move(Object); }
 
   /// For experiments.
   Outcome measure(const Candidate &C);
@@ -91,7 +94,7 @@ private:
   FeatureVector featuresWithoutProbes(const Actions &Sequence);
   template <typename T, typename Work> std::optional<T> generate(char Tag, const Candidate &C, Work Generate);
   void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
-  bool takeOver(const Actions &Sequence);
+  bool takeOver(const Candidate &C);
 
   llvm::Module &M;
   const CompilationContext Ctx;
@@ -100,6 +103,7 @@ private:
   /// Answers by tag and key, as bytes; an empty one is a failure.
   std::map<std::string, std::string> Known;
   std::map<std::string, ChildEnd> Failures;
+  std::string Object;
   std::unique_ptr<Worker> W; ///< In the child only.
 };
 
@@ -116,6 +120,7 @@ struct Decision {
   unsigned Chosen = 0;
   bool Measured = false;
   bool Applied = false; ///< The module is as the chosen sequence makes it.
+  std::string Object;   ///< Then, what its code generation will make.
 
   const Trial &chosen() const { return Trials[Chosen]; }
   const Trial &baseline() const { return Trials[0]; }

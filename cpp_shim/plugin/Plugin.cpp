@@ -8,6 +8,7 @@
 
 #include "CrashPath.h"
 #include "Encodings.h"
+#include "Handover.h"
 #include "Outliner.h"
 #include "Report.h"
 #include "Search.h"
@@ -307,6 +308,8 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
                                               : Error::success();
   if (E)
     return E;
+  if (D->Applied)
+    handOver(*Ctx.TM, std::move(D->Object));
   Report R{M, **P, *D, Objective, Effort};
   R.emitRemark();
   if (!Explain.empty())
