@@ -1,4 +1,5 @@
 #include "Encodings.h"
+#include "Branches.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/CodeGen/MachineFrameInfo.h"
@@ -27,6 +28,9 @@ static cl::opt<unsigned>
     FramePointers("mlcomp-frame-pointer", cl::init(0), cl::Hidden,
                   cl::desc("x86-64: a frame pointer in functions of so many instructions or more, and "
                            "wherever one turns out to shorten the code"));
+static cl::opt<bool>
+    ShortBranches("mlcomp-short-branches", cl::init(false), cl::Hidden,
+                  cl::desc("x86-64: blocks ordered, and jumps chained, so that jumps are short"));
 static cl::opt<bool> SingleDomain("mlcomp-single-domain", cl::init(false), cl::Hidden,
                                   cl::desc("x86-64: vector moves and logic without prefix"));
 
@@ -90,12 +94,13 @@ private:
 };
 
 /// Has what code computes with floating-point registers in the domain whose
-/// instructions are shortest. Stands behind all that changes code.
-class DomainChooser : public MachineFunctionPass {
+/// instructions are shortest, and jumps short. Stands behind all that changes
+/// code.
+class Finisher : public MachineFunctionPass {
 public:
   static char ID;
-  DomainChooser() : MachineFunctionPass(ID) {}
-  StringRef getPassName() const override { return "mlcomp domain chooser"; }
+  Finisher() : MachineFunctionPass(ID) {}
+  StringRef getPassName() const override { return "mlcomp finisher"; }
   void getAnalysisUsage(AnalysisUsage &AU) const override {
     AU.setPreservesAll();
     MachineFunctionPass::getAnalysisUsage(AU);
@@ -106,7 +111,7 @@ public:
 } // namespace
 
 char RegisterRenamer::ID = 0;
-char DomainChooser::ID = 0;
+char Finisher::ID = 0;
 
 /// Whether we change the code of \p F.
 static bool isOurs(const Function &F) {
@@ -332,9 +337,9 @@ bool RegisterRenamer::runOnMachineFunction(MachineFunction &Current) {
   return Best != Same || Points;
 }
 
-bool DomainChooser::runOnMachineFunction(MachineFunction &MF) {
+static bool chooseDomains(MachineFunction &MF) {
   constexpr unsigned Single = 1;
-  if (!isOurs(MF.getFunction()) || MF.getSubtarget().checkFeatures("+avx"))
+  if (MF.getSubtarget().checkFeatures("+avx"))
     return false;
   const TargetInstrInfo &TII = *MF.getSubtarget().getInstrInfo();
   bool Changed = false;
@@ -347,6 +352,13 @@ bool DomainChooser::runOnMachineFunction(MachineFunction &MF) {
       }
     }
   return Changed;
+}
+
+bool Finisher::runOnMachineFunction(MachineFunction &MF) {
+  if (!isOurs(MF.getFunction()))
+    return false;
+  bool Changed = SingleDomain && chooseDomains(MF);
+  return (ShortBranches && shortenBranches(MF)) || Changed;
 }
 
 bool encodingPlacesAreTaken(const Module &M) {
@@ -380,7 +392,7 @@ void installEncodings() {
     return RenameRegisters || FramePointers ? new RegisterRenamer : StatepointConstructor();
   });
   StackMaps->setNormalCtor(
-      []() -> Pass * { return SingleDomain ? new DomainChooser : StackMapConstructor(); });
+      []() -> Pass * { return SingleDomain || ShortBranches ? new Finisher : StackMapConstructor(); });
 }
 
 } // namespace mlcomp

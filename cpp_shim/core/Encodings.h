@@ -6,7 +6,8 @@
 // as free and shorter, keeps no frame pointer however often the stack is
 // accessed, and chooses domains for speed. What is done about it here is off
 // unless the options -mlcomp-rename-registers, -mlcomp-frame-pointer and
-// -mlcomp-single-domain are set.
+// -mlcomp-single-domain are set. So it is with -mlcomp-short-branches
+// (Branches.h).
 //
 //===----------------------------------------------------------------------===//
 
