@@ -1,9 +1,14 @@
-"""Estimates against measurements on ort-cpu: 12 networks and 34 NASBench-101 cells, which nothing was tuned on.
+"""Estimates against measurements: on ort-cpu of 12 networks and 34 NASBench-101 cells, which nothing was tuned on.
 
     mlcomp network bench --platform ort-cpu && mlcomp network fit --platform ort-cpu
     python benchmarks/networks.py --models build/networks/models --out benchmarks/results/networks-ort-cpu.json
 
-`benchmarks/network_models.py` makes the networks; `--set validation` are those to try things on.
+`benchmarks/network_models.py` makes the networks; `--set validation` are those to try things on. On ibex-c the same of
+10 tiny networks, which `benchmarks/tiny_networks.py` makes:
+
+    python benchmarks/networks.py --models build/networks/tiny --set test --set validation \\
+      --model estimator/networks/fitted/ibex-c --store estimator/networks/fitted/ibex-c.parquet \\
+      --kept build/networks/tiny-measured --out benchmarks/results/networks-ibex-c.json
 """
 
 from __future__ import annotations
@@ -57,18 +62,20 @@ def main(
     """Measure, estimate, write all figures."""
     measured = store.read(bench)
     manifest = json.loads((model / MANIFEST).read_text())
+    platform = manifest["platform"]
     result: dict[str, Any] = {
         "command": " ".join(["benchmarks/networks.py", *sys.argv[1:]]),
         "note": note,
-        "platform": manifest["platform"],
+        "platform": platform,
+        "clock": manifest.get("clock"),
         "bench": {
-            "command": "mlcomp network bench --platform ort-cpu",
+            "command": f"mlcomp network bench --platform {platform}",
             "networks": len(measured),
             "minutes": sum(row.wall for row in measured) / 60,
             "pieces": sum(len(row.mapping.executed) for row in measured),
         },
         "fit": {
-            "command": "mlcomp network fit --platform ort-cpu",
+            "command": f"mlcomp network fit --platform {platform}",
             "total": manifest["total"],
             "layers": {
                 name: {key: layer[key] for key in ("rows", "chosen", "regressors", "errors")}
@@ -83,7 +90,7 @@ def main(
         paths = sorted((models / name).glob("*.onnx"))
         if not paths:
             raise click.ClickException(f"there are no networks in {models / name}; see benchmarks/network_models.py")
-        networks = measure(paths, {}, seconds, lambda text: click.echo(text, err=True), kept / name)
+        networks = measure(platform, paths, {}, seconds, lambda text: click.echo(text, err=True), kept / name)
         rows = evaluate(model, networks)["networks"]
         mapped = [mapped[0] + sum(r["right"] for r in rows), mapped[1] + sum(r["decisions"] for r in rows)]
         result["sets"][name] = {

@@ -213,11 +213,13 @@ def prediction_section(result: dict[str, Any]) -> list[str]:
 def networks_section(result: dict[str, Any]) -> list[str]:
     """Latency of networks: a table for each set of networks, and the four kinds of models side by side."""
     bench, mapping = result["bench"], result["mapping"]
+    clock = result.get("clock")
+    times = f"Cycles, as times at {clock / 1e6:.0f} MHz" if clock else "CPU time of one thread"
     lines = [
         f"## Networks on {result['platform']}",
         "",
         f"`{result['command']}`, after `{result['bench']['command']}` ({bench['networks']} networks, {bench['pieces']} "
-        f"pieces of work, {bench['minutes']:.0f} minutes) and `{result['fit']['command']}`. CPU time of one thread, "
+        f"pieces of work, {bench['minutes']:.0f} minutes) and `{result['fit']['command']}`. {times}, "
         f"estimated / measured - 1. {result['note']}",
         "",
         f"| networks | {' | '.join(NETWORK_KINDS)} | Spearman | in 90 % intervals | mapping | longest estimate, s |",
@@ -234,7 +236,7 @@ def networks_section(result: dict[str, Any]) -> list[str]:
     figures = " and ".join(f"{value:.2%}" for value in published["networks"].values())
     lines += [
         "",
-        "Mean absolute errors. *true mapping* is auto with what the runtime really executes. ANNETTE reports "
+        "Mean absolute errors. *true mapping* is auto with what is really executed. ANNETTE reports "
         f"{figures} on 12 networks on its two platforms with mixed models, and Spearman {published['spearman']} on "
         f"34 NASBench networks. Decisions of the mapping that are right, in all: {mapping['right']} of "
         f"{mapping['decisions']}, {mapping['share']:.2%}.",

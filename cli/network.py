@@ -25,13 +25,16 @@ def network() -> None:
 
 def platform_option(command: Any) -> Any:
     """The option that names a platform."""
-    return click.option("--platform", required=True, help="A name; ort-cpu is this machine's ONNX Runtime.")(command)
+    text = "A name; ort-cpu is this machine's ONNX Runtime, ibex-c a microcontroller that runs C."
+    return click.option("--platform", required=True, help=text)(command)
 
 
 def model_option(command: Any) -> Any:
     """The option that names a fitted platform."""
     return click.option(
-        "--model", type=click.Path(path_type=Path), help="The fitted platform's folder; build/networks/PLATFORM."
+        "--model",
+        type=click.Path(path_type=Path),
+        help="The fitted platform's folder; build/networks/PLATFORM, or what ships.",
     )(command)
 
 
@@ -53,6 +56,13 @@ def sizes(axes: tuple[str, ...]) -> dict[str, int]:
     return found
 
 
+def fitted_folder(platform: str, model: Path | None) -> Path:
+    """The folder of a fitted platform: the given one, the one that `fit` makes, or the one that ships."""
+    shipped = Path(__file__).parent.parent / "estimator" / "networks" / "fitted" / platform
+    own = model or RUNS / platform
+    return shipped if not model and not own.exists() and shipped.exists() else own
+
+
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.4g}"
 
@@ -61,26 +71,27 @@ def milliseconds(seconds: float) -> str:
 @platform_option
 @click.option("--minutes", default=40.0, show_default=True, help="Wall-clock time in all; earlier runs count.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where results go; build/networks/PLATFORM-bench.")
+@click.option("--pack", "packed", type=click.Path(path_type=Path), help="When all is measured, also write one file.")
 @json_option
-def bench(platform: str, minutes: float, store: Path | None, as_json: bool) -> None:
+def bench(platform: str, minutes: float, store: Path | None, packed: Path | None, as_json: bool) -> None:
     """Measure layers and random networks on a platform; an interrupted run goes on."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from mlcomp.estimator.networks.bench import run
 
-    if platform != "ort-cpu":
-        raise click.ClickException(
-            f"there is no way to run networks on '{platform}'; choose ort-cpu, or fit from a CSV of measurements"
-        )
     folder = store or RUNS / f"{platform}-bench"
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("starting", total=1.0)
-        run(folder, 60 * minutes, lambda text, share: progress.update(task, description=text, completed=share))
-    from mlcomp.estimator.networks.store import read
+        run(
+            platform, folder, 60 * minutes, lambda text, share: progress.update(task, description=text, completed=share)
+        )
+    from mlcomp.estimator.networks.store import pack, read
 
     rows = read(folder)
+    if packed:
+        pack(rows, packed)
     summary = {
         "platform": platform,
         "store": str(folder),
@@ -144,7 +155,7 @@ def estimate(
     from mlcomp.estimator.networks.stack import NetworkPlatform
 
     fixed = sizes(axes)
-    fitted = NetworkPlatform(model or RUNS / platform)
+    fitted = NetworkPlatform(fitted_folder(platform, model))
     _, described = read_model(path, fixed)
     found = fitted.estimate(described, kind)
     if plots:
@@ -162,6 +173,7 @@ def estimate(
                 "seconds": found.seconds,
                 "low": found.low,
                 "high": found.high,
+                "clock": fitted.clock,
                 "unknown": dict(unknown),
                 "outside": outside,
                 "layers": [
@@ -205,6 +217,9 @@ def estimate(
         f"{described.name} on {platform}: {milliseconds(found.seconds)} ms "
         f"(90 %: {milliseconds(found.low)} to {milliseconds(found.high)} ms)"
     )
+    if fitted.clock:
+        low, middle, high = (f"{seconds * fitted.clock:,.0f}" for seconds in (found.low, found.seconds, found.high))
+        click.echo(f"{middle} cycles ({low} to {high}); times are cycles at {fitted.clock / 1e6:.0f} MHz")
     return None
 
 
@@ -228,11 +243,13 @@ def evaluate(
     """Measure networks, and compare with estimates of every kind."""
     from mlcomp.estimator.networks.evaluation import evaluate as evaluate_all
     from mlcomp.estimator.networks.evaluation import measure
+    from mlcomp.estimator.networks.graph import NetworkError
 
-    if platform != "ort-cpu":
-        raise click.ClickException(f"networks cannot be measured on '{platform}'; only on ort-cpu")
-    measured = measure(paths, sizes(axes), seconds, lambda text: click.echo(text, err=True))
-    table = evaluate_all(model or RUNS / platform, measured)
+    folder = fitted_folder(platform, model)
+    if not folder.exists():
+        raise NetworkError(f"there is no fitted platform at '{folder}'; run mlcomp network fit")
+    measured = measure(platform, paths, sizes(axes), seconds, lambda text: click.echo(text, err=True))
+    table = evaluate_all(folder, measured)
     table = {"command": " ".join(["mlcomp", *sys.argv[1:]]), **table}
     if out:
         out.write_text(json.dumps(table, indent=1) + "\n")
@@ -266,7 +283,7 @@ def search(
     from mlcomp.estimator.networks.graph import NetworkError, describe
     from mlcomp.estimator.networks.stack import NetworkPlatform
 
-    fitted = NetworkPlatform(model or RUNS / platform)
+    fitted = NetworkPlatform(fitted_folder(platform, model))
     if file:
         try:
             candidates = [nasbench.cell_from_json(value) for value in json.loads(file.read_text())]

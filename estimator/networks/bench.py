@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 
-from mlcomp.estimator.networks.benchmarks import build
 from mlcomp.estimator.networks.executed import Mapping
 from mlcomp.estimator.networks.features import Floats, table, types
 from mlcomp.estimator.networks.graph import NetworkError, describe
 from mlcomp.estimator.networks.mapping import learn
-from mlcomp.estimator.networks.ort_cpu import OrtCpu
+from mlcomp.estimator.networks.runtime import CLOCKS, Runtime, open_runtime
 from mlcomp.estimator.networks.store import Measured, append, read
 
 FIRST = 48  # networks of the first round
@@ -41,20 +40,20 @@ def names(start: int, count: int) -> list[str]:
     return found
 
 
-def run(folder: Path, seconds: float, report: Report) -> None:
+def run(runtime: str, folder: Path, seconds: float, report: Report) -> None:
     """Measures until the budget of wall-clock seconds is used; what was measured before counts."""
     rows = read(folder) if list(folder.glob("*.parquet")) else []
     known = {row.name for row in rows}
     used = sum(row.wall for row in rows)
     begin, size = 0, FIRST
     kept: list[Measured] = []
-    with OrtCpu() as platform:
+    with open_runtime(runtime) as platform:
         while used < seconds:
             if begin == 0:
                 chosen = names(0, size)
             else:
                 start = time.monotonic()
-                chosen = least_sure(rows, [n for n in names(begin, 2 * size) if n not in known], size)
+                chosen = least_sure(platform, rows, [n for n in names(begin, 2 * size) if n not in known], size)
                 used += time.monotonic() - start
             begin += size if begin == 0 else 2 * size
             for name in (n for n in chosen if n not in known):
@@ -74,10 +73,10 @@ def run(folder: Path, seconds: float, report: Report) -> None:
             size = begin
 
 
-def measure(platform: OrtCpu, name: str, start: float) -> Measured | None:
+def measure(platform: Runtime, name: str, start: float) -> Measured | None:
     """One benchmark; None if the runtime refuses it or hides what it does."""
-    model, network = describe(build(name), name)
     try:
+        model, network = describe(platform.benchmark(name), name)
         timed = platform.measure(model, network, CPU_SECONDS)
     except NetworkError:
         return None
@@ -85,23 +84,28 @@ def measure(platform: OrtCpu, name: str, start: float) -> Measured | None:
     return Measured(platform.name, name, timed.mapping, timed.total, timed.reference, timed.spread, wall)
 
 
-def least_sure(rows: Sequence[Measured], candidates: Sequence[str], count: int) -> list[str]:
+def least_sure(platform: Runtime, rows: Sequence[Measured], candidates: Sequence[str], count: int) -> list[str]:
     """The candidates whose time models are least sure of, relative to that time."""
     if not rows:
         return list(candidates[:count])
     mapping = learn(row.mapping for row in rows[-MAPPED:])
-    committees = _committees([row.mapping for row in rows])
+    looped = platform.name in CLOCKS
+    committees = _committees([row.mapping for row in rows], looped)
     doubts = []
     for name in candidates:
-        _, network = describe(build(name), name)
-        doubts.append(doubt(mapping.apply(network), committees))
+        try:
+            _, network = describe(platform.benchmark(name), name)
+        except NetworkError:  # a benchmark without layers
+            doubts.append(0.0)
+            continue
+        doubts.append(doubt(mapping.apply(network), committees, looped))
     order = np.argsort(-np.array(doubts), kind="stable")[:count]
     return [candidates[i] for i in sorted(order)]
 
 
-def doubt(mapping: Mapping, committees: dict[str, ExtraTreesRegressor]) -> float:
+def doubt(mapping: Mapping, committees: dict[str, ExtraTreesRegressor], looped: bool) -> float:
     """Standard deviation of a network's time over its time, by committees of trees for each kind of work."""
-    x = table(mapping)
+    x = table(mapping, looped)
     kinds = np.array(types(mapping, x))
     seconds, deviation = np.full(len(x), 1e-5), np.full(len(x), STRANGE)
     for kind in np.unique(kinds):
@@ -112,8 +116,8 @@ def doubt(mapping: Mapping, committees: dict[str, ExtraTreesRegressor]) -> float
     return float(np.sqrt(((seconds * deviation) ** 2).sum()) / seconds.sum())
 
 
-def _committees(mappings: Sequence[Mapping]) -> dict[str, ExtraTreesRegressor]:
-    x, y, kinds = samples(mappings)
+def _committees(mappings: Sequence[Mapping], looped: bool) -> dict[str, ExtraTreesRegressor]:
+    x, y, kinds = samples(mappings, looped)
     found = {}
     for kind in np.unique(kinds):
         mine = np.flatnonzero(kinds == kind)[-LONGEST:]
@@ -122,9 +126,9 @@ def _committees(mappings: Sequence[Mapping]) -> dict[str, ExtraTreesRegressor]:
     return found
 
 
-def samples(mappings: Sequence[Mapping]) -> tuple[Floats, Floats, npt.NDArray[np.str_]]:
+def samples(mappings: Sequence[Mapping], looped: bool) -> tuple[Floats, Floats, npt.NDArray[np.str_]]:
     """Inputs, ln(seconds) and types of all measured pieces."""
-    tables = [table(m) for m in mappings]
+    tables = [table(m, looped) for m in mappings]
     y = np.log(np.maximum([p.seconds for m in mappings for p in m.executed], 1e-8))
     names = [name for m, x in zip(mappings, tables, strict=True) for name in types(m, x)]
     return np.concatenate(tables), y, np.array(names)

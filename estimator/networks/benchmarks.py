@@ -1,7 +1,7 @@
 """What is benchmarked: networks made of the motifs that architectures are made of, with random dimensions.
 
-`random_network(seed)` is a multi-layer benchmark: it shows which layers the runtime fuses, removes and inserts, and
-what layers cost amidst others. `micro_network(seed)` is one layer, a sweep's step. The same seed gives the
+`random_network` is a multi-layer benchmark: it shows which layers the runtime fuses, removes and inserts, and
+what layers cost amidst others. `micro_network` is one layer, a sweep's step. The same seed gives the
 same network to the byte.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import onnx
 
@@ -17,17 +18,29 @@ from mlcomp.estimator.networks.builder import Builder
 
 COMMON = ("Relu",) * 6 + ("Clip",) * 3 + ("SiLU", "SiLU", "HardSwish", "HardSwish", "Sigmoid", "LeakyRelu", "Tanh")
 RARE = ("HardSigmoid", "Elu", "Softplus", "PRelu", "Gelu")
-MOST_OPS = 0.8e9  # multiplications and additions of a benchmark network, about
-MOST_BYTES = 12e6  # of one tensor
 KERNELS: tuple[int | tuple[int, int], ...] = (1, 1, 1, 3, 3, 3, 3, 5, 7, (1, 3), (3, 1), (1, 7), (7, 1))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large benchmark networks are."""
+
+    ops: float = 0.8e9  # multiplications and additions of a network, about
+    bytes: float = 12e6  # of one tensor
+    channels: float = 1.0  # relative to those of networks for large images
+    stem: tuple[int, int] = (16, 96)  # channels after the first layer
+    image: tuple[int, int] = (32, 330)  # sides of images, of what is inside networks, of what is swept
+    inside: tuple[int, int] = (4, 120)
+    swept: tuple[int, int] = (3, 130)
 
 
 class Sampler:
     """A random network in the making: a builder, a generator, and a budget of operations."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, size: Size | None = None, net: Builder | None = None) -> None:
         self.random = random.Random(seed)
-        self.net = Builder(f"random-{seed}", seed)
+        self.size = size or Size()
+        self.net = net or Builder(f"random-{seed}", seed)
         self.spent = 0.0
         self.norm = self.random.random() < 0.3  # separate batch normalisation, which runtimes fold
         self.style = self.random.choice(COMMON)  # networks mostly have one activation
@@ -42,7 +55,15 @@ class Sampler:
         """Numbers of channels that networks have at the size of an image; the smaller it is, the more."""
         h, w = self.net.shape(x)[2:]
         side = math.sqrt(h * w)
-        return max(8.0, 400 / side), min(2048.0, 10000 / side + 32)
+        return self.share(max(8.0, 400 / side)), self.share(min(2048.0, 10000 / side + 32))
+
+    def share(self, channels: float) -> float:
+        """A number of channels, or of features, as networks of this size have it."""
+        return max(1.0, channels * self.size.channels)
+
+    def side(self, limits: tuple[int, int]) -> int:
+        """The height of an image, log-uniform."""
+        return round(math.exp(self.random.uniform(*map(math.log, limits))))
 
     def next_width(self, x: str) -> int:
         """A number of channels that may follow."""
@@ -51,7 +72,7 @@ class Sampler:
 
     def room(self, ops: float) -> bool:
         """Whether a layer with so many operations still fits; spends them if so."""
-        if self.spent + ops > MOST_OPS:
+        if self.spent + ops > self.size.ops:
             return False
         self.spent += ops
         return True
@@ -297,7 +318,7 @@ def normalisation(s: Sampler, x: str) -> str:
 
 def resize(s: Sampler, x: str) -> str:
     _, c, h, w = s.net.shape(x)
-    if 4 * c * h * w * 4 > MOST_BYTES:
+    if 4 * c * h * w * 4 > s.size.bytes:
         return pooling(s, x)
     mode = s.random.choice(("nearest", "nearest", "linear"))
     scales = s.net.constant([1.0, 1.0, 2.0, 2.0])
@@ -359,18 +380,20 @@ def attention(s: Sampler, x: str) -> str:
 
 def head(s: Sampler, x: str) -> str:
     """Pooling of all positions, and a classifier."""
-    if s.random.random() < 0.75 or s.net.channels(x) > 2000:
+    if s.random.random() < 0.75 or s.net.channels(x) > s.share(2000):
         if s.random.random() < 0.3:
             x = s.net.op("ReduceMean", x, s.net.constant([2, 3], "int64"), keepdims=0)
         else:
             x = s.net.op("Flatten", s.net.op("GlobalAveragePool", x), axis=1)
     else:
-        while math.prod(s.net.shape(x)) > 8000:
+        while math.prod(s.net.shape(x)) > s.share(8000) and min(s.net.shape(x)[2:]) > 1:
             x = s.net.pool(x, "MaxPool", 2, 2)
         x = s.net.op("Flatten", x, axis=1)
     for _ in range(s.random.choice((0, 0, 1, 2))):
-        x = s.net.activation(s.net.linear(x, s.width(32, 1024)), s.random.choice(("Relu", "Relu", "Tanh", "Sigmoid")))
-    x = s.net.linear(x, s.random.choice((10, 100, 1000, s.width(4, 2000))))
+        x = s.net.activation(
+            s.net.linear(x, s.width(s.share(32), s.share(1024))), s.random.choice(("Relu", "Relu", "Tanh", "Sigmoid"))
+        )
+    x = s.net.linear(x, s.random.choice((10, *(round(s.share(n)) for n in (100, 1000)), s.width(4, s.share(2000)))))
     return s.net.op("Softmax", x, axis=-1) if s.random.random() < 0.5 else x
 
 
@@ -397,29 +420,30 @@ MOTIFS: dict[Motif, int] = {
 }
 
 
-def random_network(seed: int) -> onnx.ModelProto:
+def random_network(s: Sampler) -> onnx.ModelProto:
     """A multi-layer benchmark."""
-    s = Sampler(seed)
     random_ = s.random
     if random_.random() < 0.4:  # an image, and a stem
-        h = round(math.exp(random_.uniform(math.log(32), math.log(330))))
+        h = s.side(s.size.image)
         w = h if random_.random() < 0.8 else round(h * random_.uniform(0.5, 1.5))
-        x = s.conv(s.net.input(1, random_.choice((3, 3, 3, 1)), h, w), s.width(16, 96), random_.choice((3, 3, 5, 7)), 2)
+        x = s.net.input(1, random_.choice((3, 3, 3, 1)), h, w)
+        x = s.conv(x, s.width(*s.size.stem), random_.choice((3, 3, 5, 7)), 2)
         if random_.random() < 0.4:
             x = s.net.pool(x, "MaxPool", 3, 2, 1)
     else:  # the inside of a network
-        h = round(math.exp(random_.uniform(math.log(4), math.log(120))))
+        h = s.side(s.size.inside)
         w = h if random_.random() < 0.85 else round(h * random_.uniform(0.5, 1.5)) + 1
         side = math.sqrt(h * w)
-        x = s.net.input(1, s.width(max(8, 300 / side), min(1280, 8000 / side + 32)), h, w)
+        low, high = max(8, 300 / side), min(1280, 8000 / side + 32)
+        x = s.net.input(1, s.width(s.share(low), s.share(high)), h, w)
     motifs, weights = list(MOTIFS), list(MOTIFS.values())
     favourites = random_.choices(motifs, weights, k=random_.randint(1, 4))  # networks repeat themselves
     for _ in range(random_.randint(1, 12)):
         motif = random_.choice(favourites) if random_.random() < 0.8 else random_.choices(motifs, weights)[0]
         h, w = s.net.shape(x)[2:]
-        if s.spent > 0.9 * MOST_OPS or min(h, w) < 4:
+        if s.spent > 0.9 * s.size.ops or min(h, w) < 4:
             break
-        if 24 * math.prod(s.net.shape(x)) > MOST_BYTES:
+        if 24 * math.prod(s.net.shape(x)) > s.size.bytes:
             x = s.conv(s.net.pool(x, "MaxPool", 2, 2), min(64, s.net.channels(x)))
         x = motif(s, x)
     if random_.random() < 0.4:
@@ -428,23 +452,20 @@ def random_network(seed: int) -> onnx.ModelProto:
 
 
 SWEPT = 6  # steps of a sweep
+Micro = Callable[[Sampler, str, dict[str, int]], str]
 
 
-def micro_network(seed: int) -> onnx.ModelProto:
-    """One layer; `SWEPT` consecutive seeds differ in one dimension."""
-    base, step = divmod(seed, SWEPT)
-    s = Sampler(10**9 + base)
+def micro_network(s: Sampler, step: int, kinds: Sequence[Micro]) -> onnx.ModelProto:
+    """One layer; the `SWEPT` steps of the same sampler differ in one dimension."""
     random_ = s.random
-    kind = random_.choice(MICRO)
-    h = round(math.exp(random_.uniform(math.log(3), math.log(130))))
-    dims = {"h": h, "w": h, "c": s.width(8, min(1024, 8000 / h + 32)), "f": s.width(8, 768)}
+    kind = random_.choice(kinds)
+    h = s.side(s.size.swept)
+    c = s.width(s.share(8), s.share(min(1024, 8000 / h + 32)))
+    dims = {"h": h, "w": h, "c": c, "f": s.width(s.share(8), s.share(768))}
     axis = random_.choice("hwcf")
     dims[axis] = max(1, round(dims[axis] * 2 ** random_.uniform(-1, 0)) + round(step * (1 + dims[axis] / 8)))
     x = s.net.input(1, dims["c"], dims["h"], dims["w"])
     return s.net.model(kind(s, x, dims))
-
-
-Micro = Callable[[Sampler, str, dict[str, int]], str]
 
 
 def _convolution(s: Sampler, x: str, dims: dict[str, int]) -> str:
@@ -492,16 +513,18 @@ def _one(motif: Motif) -> Micro:
     return lambda s, x, _: motif(s, x)
 
 
-MICRO: tuple[Micro, ...] = (
-    *(_convolution,) * 8,
-    *(_depthwise,) * 4,
+OTHERS: tuple[Micro, ...] = (
     *(_grouped,) * 2,
     *(_gemm, _gemm, _matmul, _matmul, _softmax, _reduce, _reduce, _transpose, _transpose, _reshape),
     *map(_one, (pooling, pooling, elementwise, activations, normalisation, resize, slicing, slicing, unary)),
 )
+MICRO: tuple[Micro, ...] = (*(_convolution,) * 8, *(_depthwise,) * 4, *OTHERS)
 
 
 def build(benchmark: str) -> onnx.ModelProto:
     """A benchmark by its name: `random:SEED` or `micro:SEED`."""
-    kind, seed = benchmark.split(":")
-    return {"random": random_network, "micro": micro_network}[kind](int(seed))
+    kind, _, seed = benchmark.partition(":")
+    if kind == "random":
+        return random_network(Sampler(int(seed)))
+    base, step = divmod(int(seed), SWEPT)
+    return micro_network(Sampler(10**9 + base), step, MICRO)

@@ -6,7 +6,7 @@ Weights are scaled so that values stay near 1 whatever the depth: runtimes are s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,16 +62,27 @@ class Builder:
         name = f"{type_.lower()}{len(self.nodes)}"
         made = [f"{name}_{i}" for i in range(outputs)]
         node = helper.make_node(type_, inputs, made, name=name, **attributes)
+        self.types.update(self.infer(type_, inputs, made, self.types, attributes))
+        self.nodes.append(node)
+        return made
+
+    def infer(
+        self,
+        type_: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        types: Mapping[str, onnx.TypeProto],
+        attributes: Mapping[str, Any],
+    ) -> dict[str, onnx.TypeProto]:
+        """Types of what an operator of ONNX makes of inputs of given types."""
+        node = helper.make_node(type_, inputs, outputs, **attributes)
         schema = self._schemas.setdefault(type_, onnx.defs.get_schema(type_, self.opset))
-        types = {i: self.types[i] for i in inputs if i}
         few = {i: self.initializers[i] for i in inputs if i in self.initializers}
         small = {i: t for i, t in few.items() if math.prod(t.dims) <= 64}
         found = onnx.shape_inference.infer_node_outputs(
-            schema, node, types, small, opset_imports=[helper.make_opsetid("", self.opset)]
+            schema, node, {i: types[i] for i in inputs if i}, small, opset_imports=[helper.make_opsetid("", self.opset)]
         )
-        self.types.update({output: found[output] for output in made})
-        self.nodes.append(node)
-        return made
+        return {output: found[output] for output in outputs}
 
     def op(self, type_: str, *inputs: str, **attributes: Any) -> str:
         """Any operator of ONNX with one output."""
@@ -81,7 +92,7 @@ class Builder:
         self,
         x: str,
         filters: int,
-        kernel: int | tuple[int, int],
+        kernel: int | tuple[int, ...],
         stride: int = 1,
         group: int = 1,
         dilation: int = 1,
@@ -89,21 +100,27 @@ class Builder:
         padded: bool = True,
     ) -> str:
         """A convolution, padded so that only the stride makes the output smaller."""
-        kh, kw = (kernel, kernel) if isinstance(kernel, int) else kernel
-        fan = self.channels(x) // group
-        inputs = [x, self.weight(filters, fan, kh, kw, scale=(fan * kh * kw) ** -0.5)]
+        attributes = self.window(x, kernel, stride, group, dilation, padded)
+        shape = (self.channels(x) // group, *attributes["kernel_shape"])
+        inputs = [x, self.weight(filters, *shape, scale=math.prod(shape) ** -0.5)]
         if bias:
             inputs.append(self.weight(filters, scale=0.1))
-        ph, pw = (dilation * (k - 1) // 2 if padded else 0 for k in (kh, kw))
-        return self.op(
-            "Conv",
-            *inputs,
-            kernel_shape=[kh, kw],
-            strides=[stride] * 2,
-            pads=[ph, pw, ph, pw],
-            dilations=[dilation] * 2,
-            group=group,
-        )
+        return self.op("Conv", *inputs, **attributes)
+
+    def window(
+        self, x: str, kernel: int | tuple[int, ...], stride: int, group: int, dilation: int, padded: bool
+    ) -> dict[str, Any]:
+        """Attributes of a convolution on a tensor of 3 or 4 axes."""
+        rank = len(self.shape(x)) - 2
+        kernels = (kernel,) * rank if isinstance(kernel, int) else kernel
+        pads = [dilation * (k - 1) // 2 if padded else 0 for k in kernels]
+        return {
+            "kernel_shape": list(kernels),
+            "strides": [stride] * rank,
+            "pads": pads * 2,
+            "dilations": [dilation] * rank,
+            "group": group,
+        }
 
     def batch_norm(self, x: str) -> str:
         c = self.channels(x)

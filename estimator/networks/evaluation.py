@@ -14,22 +14,23 @@ from mlcomp.estimator.networks.executed import Mapping as Executions
 from mlcomp.estimator.networks.executed import agreement
 from mlcomp.estimator.networks.graph import read_model
 from mlcomp.estimator.networks.layers import KINDS
-from mlcomp.estimator.networks.ort_cpu import OrtCpu
+from mlcomp.estimator.networks.runtime import open_runtime
 from mlcomp.estimator.networks.stack import AUTO, Estimate, NetworkPlatform
 from mlcomp.estimator.networks.store import Measured, append, read
 
 
 def measure(
+    runtime: str,
     paths: Sequence[Path],
     axes: Mapping[str, int],
     seconds: float,
     report: Callable[[str], None],
     kept: Path | None = None,
 ) -> list[Measured]:
-    """Measures networks on ort-cpu; those that are in the store `kept` are not measured again, others are put there."""
+    """Measures networks; those that are in the store `kept` are not measured again, others are put there."""
     known = {row.name: row for row in read(kept)} if kept and kept.exists() else {}
     rows = []
-    with OrtCpu() as platform:
+    with open_runtime(runtime) as platform:
         for path in paths:
             row = known.get(path.stem)
             if row is None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mlcomp.estimator.networks import loops
 from mlcomp.estimator.networks.executed import Executed, Mapping
 from mlcomp.estimator.networks.graph import Layer, Network
 
@@ -35,22 +36,31 @@ COLUMNS = (
     *("reuse in", "reuse weights"),  # bytes touched meanwhile
     "result bytes",  # of what is made, those in fresh memory: the network's results
 )
-LOGARITHMIC = frozenset(
+LOOPED = (*COLUMNS, *loops.COLUMNS, *loops.FLAGS)  # of platforms that run plain C
+LOGARITHMIC = frozenset(loops.COLUMNS) | frozenset(
     "ops,in bytes,out bytes,weight bytes,bytes,c,f,h,w,ih,iw,m,k,in elements,out elements,smallest input,run,outer,"
     "reduced,c x groups,f x groups,groups,reuse in,reuse weights,result bytes".split(",")
 )
-PLACES = {name: i for i, name in enumerate(COLUMNS)}
+PLACES = {name: i for i, name in enumerate(LOOPED)}
+CONVOLUTIONS = {"Conv": 1, "QLinearConv": 3}  # and which input has the weights
+
+
+def columns(x: Floats) -> tuple[str, ...]:
+    """Names of the columns of a table."""
+    return LOOPED if x.shape[1] == len(LOOPED) else COLUMNS
 
 
 def types(mapping: Mapping, x: Floats) -> list[str]:
     """What each piece is to layer models: its kind, convolutions by what makes their loops different."""
-    columns = {name: natural(x, name) for name in ("c", "f", "groups", "kh", "kw", "stride")}
+    if columns(x) is LOOPED:
+        return [loops.type_of(mapping, piece) for piece in mapping.executed]
+    sizes = {name: natural(x, name) for name in ("c", "f", "groups", "kh", "kw", "stride")}
     found = []
     for i, piece in enumerate(mapping.executed):
         name = piece.kind
         members = mapping.members(piece)
         if members and members[0].type == "Conv":
-            c, f, groups, kh, kw, stride = (values[i] for values in columns.values())
+            c, f, groups, kh, kw, stride = (values[i] for values in sizes.values())
             if groups > 1:
                 name += ", depthwise" if c == 1 and f == 1 else ", grouped"
             elif c < 16:
@@ -61,12 +71,17 @@ def types(mapping: Mapping, x: Floats) -> list[str]:
     return found
 
 
-def table(mapping: Mapping) -> Floats:
-    """Inputs of layer models for all pieces of work, shape (pieces, columns)."""
+def table(mapping: Mapping, looped: bool = False) -> Floats:
+    """Inputs of layer models for all pieces of work, shape (pieces, columns); `looped` adds those of `loops`."""
     rows = [_describe(mapping, piece) for piece in mapping.executed]
     _cache(mapping, rows)
-    x = np.array([[row.get(name, 0.0) for name in COLUMNS] for row in rows], np.float64).reshape(len(rows), -1)
-    logs = [i for i, name in enumerate(COLUMNS) if name in LOGARITHMIC]
+    if looped:
+        shares = loops.zero_shares(mapping.network)
+        for row, piece in zip(rows, mapping.executed, strict=True):
+            row |= loops.describe(mapping, piece, shares)
+    names = LOOPED if looped else COLUMNS
+    x = np.array([[row.get(name, 0.0) for name in names] for row in rows], np.float64).reshape(len(rows), -1)
+    logs = [i for i, name in enumerate(names) if name in LOGARITHMIC]
     x[:, logs] = np.log2(1 + np.maximum(x[:, logs], 0))
     return x.astype(np.float32).astype(np.float64)  # what ONNX models will see
 
@@ -123,12 +138,12 @@ def _root(network: Network, layer: Layer, row: dict[str, float]) -> None:
     attributes = layer.attributes
     row["mode"] = MODES.get(str(attributes.get("mode", "")), 0)
     row["ceil"], row["count pad"] = (float(attributes.get(k, 0)) for k in ("ceil_mode", "count_include_pad"))
-    if layer.type == "Conv":
-        _convolution(layer, shapes, result, row)
+    if layer.type in CONVOLUTIONS:
+        _convolution(layer, shapes[CONVOLUTIONS[layer.type]], result, row)
     elif layer.type in ("MaxPool", "AveragePool", "LpPool"):
         _window(attributes, attributes.get("kernel_shape", [1]), row)
         row["ops"] = row["kh"] * row["kw"] * math.prod(result)
-    elif layer.type in ("MatMul", "Gemm"):
+    elif layer.type in loops.PRODUCTS:
         _product(layer, shapes, result, row)
     elif layer.type == "Transpose":
         _transpose(shapes[0], attributes.get("perm") or list(range(len(shapes[0])))[::-1], row)
@@ -167,10 +182,8 @@ def _window(attributes: Any, kernel: Sequence[int], row: dict[str, float]) -> No
     row["padding"] = sum(attributes.get("pads", [0])) / 4
 
 
-def _convolution(
-    layer: Layer, shapes: Sequence[tuple[int, ...]], result: tuple[int, ...], row: dict[str, float]
-) -> None:
-    filters, channels, *kernel = shapes[1]
+def _convolution(layer: Layer, weights: Sequence[int], result: tuple[int, ...], row: dict[str, float]) -> None:
+    filters, channels, *kernel = weights
     _window(layer.attributes, kernel, row)
     groups = int(layer.attributes.get("group", 1))
     row |= {"groups": groups, "c": channels, "f": filters / groups}

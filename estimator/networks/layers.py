@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, nnls
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from mlcomp.estimator.intervals import Intervals, Range, calibrate
 from mlcomp.estimator.kinds import Mixed
-from mlcomp.estimator.networks.features import Floats, natural
+from mlcomp.estimator.networks import loops
+from mlcomp.estimator.networks.features import LOOPED, Floats, columns, natural
 
 KINDS = ("roofline", "refined", "statistical", "mixed")
 UTILISED = ("h", "w", "c x groups", "f x groups")  # dimensions that a kernel is unrolled over
@@ -38,6 +39,8 @@ FEW = 1500  # rows up to which models that grow with them are tried
 STEPPED = 60  # rows from which units that kernels are unrolled by can be told
 MANY = 250  # rows from which boosting is tried
 COVER = 0.9
+REWEIGHTED = 6  # times that rows are weighted anew
+TYPICAL_MISFIT = 0.03  # of loops; rows that fit much worse count less
 CLOSE = 1.1  # times the least error, up to which mixed models are preferred: they extrapolate better
 HIGHEST = 40.0  # logarithm of a rate: so fast that it costs nothing
 
@@ -115,6 +118,35 @@ class Refined(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(np.log(np.maximum(self._seconds(columns, np.asarray(self.parameters_)), 1e-9)))
 
 
+class Loops(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """The refined kind where layers are plain C: t = overhead + sum over loops of cost times how often each runs."""
+
+    def _counts(self, x: Floats) -> Floats:
+        return np.column_stack([np.ones(len(x)), *(natural(x, name) for name in loops.COLUMNS)])
+
+    def fit(self, x: Floats, y: Floats) -> Loops:
+        """Least squares of relative errors, rows weighted anew by their misfit, from two first weightings."""
+        counts, seconds = self._counts(x), np.exp(y)
+        best = math.inf
+        for weights in (1 / seconds, 1 / np.sqrt(seconds)):
+            for _ in range(REWEIGHTED):
+                found = self._solve(counts, seconds, weights)
+                misfit = np.log(np.maximum(counts @ found, 1e-9)) - y
+                error = float(np.abs(misfit).mean())
+                if error < best:
+                    best, self.parameters_ = error, found
+                weights = 1 / np.maximum(counts @ found, seconds) / np.sqrt(1 + (misfit / TYPICAL_MISFIT) ** 2)
+        return self
+
+    @staticmethod
+    def _solve(counts: Floats, seconds: Floats, weights: Floats) -> Floats:
+        scale = np.maximum((counts * weights[:, None]).max(0), 1e-300)
+        return np.asarray(nnls(counts * weights[:, None] / scale, seconds * weights)[0] / scale)
+
+    def predict(self, x: Floats) -> Floats:
+        return np.asarray(np.log(np.maximum(self._counts(np.asarray(x)) @ np.asarray(self.parameters_), 1e-9)))
+
+
 def _part(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     if len(y) <= LONGEST_FIT:
         return x, y
@@ -177,7 +209,9 @@ def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: i
     """Fits all kinds to rows (n, columns) of one type of work; `groups` are the networks that they come from."""
     folds = min(FOLDS, len(np.unique(groups)))
     splits = list(GroupKFold(folds).split(x, groups=groups)) if folds > 1 else []
-    refined = Refined(Refined().fit(x, y).steps_ if len(y) >= STEPPED else (1,) * len(UTILISED))
+    refined: Loops | Refined = Loops()
+    if columns(x) is not LOOPED:
+        refined = Refined(Refined().fit(x, y).steps_ if len(y) >= STEPPED else (1,) * len(UTILISED))
     analytic: dict[str, Any] = {"roofline": Roofline(), "refined": refined}
     candidates = [(kind, "", model) for kind, model in analytic.items()]
     for label, regressor in regressors(len(y), seed).items():

@@ -16,24 +16,16 @@ from typing import Any
 
 import onnx
 
+from mlcomp.estimator.networks.benchmarks import build
 from mlcomp.estimator.networks.executed import MOVERS, Executed, Mapping
 from mlcomp.estimator.networks.graph import Layer, Network, NetworkError
+from mlcomp.estimator.networks.runtime import Timed
 from mlcomp.platforms.platform import digest, execute, find_program, make_once
 
 SOURCE = Path(__file__).with_name("thread_clock.cpp")
 BLOCKED = "nchwc"
 REORDERS = ("ReorderInput", "ReorderOutput")
 CHAINS = {"Gelu": ["Div", "Erf", "Add", "Mul", "Mul"], "QuickGelu": ["Sigmoid", "Mul"]}  # what is fused into these
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A network as it was executed, with CPU seconds: of all, and of a reference kernel meanwhile."""
-
-    mapping: Mapping
-    total: float
-    reference: float
-    spread: float
 
 
 @functools.cache
@@ -63,6 +55,10 @@ class OrtCpu:
             with self._process as process:  # closes its pipes, too
                 process.kill()
             self._process = None
+
+    def benchmark(self, name: str) -> onnx.ModelProto:
+        """`random:SEED` or `micro:SEED`."""
+        return build(name)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._process is None:

@@ -24,10 +24,11 @@ from scipy.optimize import least_squares
 from mlcomp.estimator.intervals import LEAST, Range
 from mlcomp.estimator.networks.bench import samples
 from mlcomp.estimator.networks.executed import Executed, Mapping
-from mlcomp.estimator.networks.features import COLUMNS, Floats, natural, table, types
+from mlcomp.estimator.networks.features import COLUMNS, LOOPED, Floats, columns, natural, table, types
 from mlcomp.estimator.networks.graph import Network, NetworkError
-from mlcomp.estimator.networks.layers import COVER, FEWEST, LayerModel, Refined, Roofline, fit_layer
+from mlcomp.estimator.networks.layers import COVER, FEWEST, LayerModel, Loops, Refined, Roofline, fit_layer
 from mlcomp.estimator.networks.mapping import MappingModel, learn
+from mlcomp.estimator.networks.runtime import CLOCKS
 from mlcomp.estimator.networks.store import Measured
 from mlcomp.policies.inference import open_model
 
@@ -94,6 +95,7 @@ class Fitted:
     rows: int
     networks: int
     reference: float | None  # seconds of the reference kernel that times are relative to
+    columns: tuple[str, ...]  # that layer models have
 
 
 def fit(platform: str, rows: Sequence[Measured], seed: int, report: Report = lambda _: None) -> Fitted:
@@ -104,7 +106,7 @@ def fit(platform: str, rows: Sequence[Measured], seed: int, report: Report = lam
     mapping = learn(row.mapping for row in rows)
     report(f"mapping: {', '.join(f'{n} rules to {a}' for a, n in mapping.actions.items())}")
     total = Total.of(rows)
-    x, y, names = samples([row.mapping for row in rows])
+    x, y, names = samples([row.mapping for row in rows], platform in CLOCKS)
     groups = np.repeat([row.name for row in rows], [len(row.mapping.executed) for row in rows])
     layers = {}
     predicted = np.full(len(y), np.nan)
@@ -126,7 +128,9 @@ def fit(platform: str, rows: Sequence[Measured], seed: int, report: Report = lam
     known = np.where(np.isnan(predicted), _by_bytes(x, other), predicted)
     factor = _whole(rows, known, widths, total)
     kin = _kin(list(layers), names)
-    return Fitted(platform, mapping, layers, kin, total, other, factor, len(y), len(rows), rows[0].reference)
+    return Fitted(
+        platform, mapping, layers, kin, total, other, factor, len(y), len(rows), rows[0].reference, columns(x)
+    )
 
 
 def _other(x: Floats, y: Floats) -> dict[str, Any]:
@@ -146,13 +150,13 @@ def _by_bytes(x: Floats, other: dict[str, Any]) -> Floats:
 
 
 def _kin(known: Sequence[str], names: npt.NDArray[np.str_]) -> dict[str, str]:
-    """For types that were seen too seldom, the most frequent one of the same operator."""
+    """For types that were seen too seldom, the one of the same operator that is most alike, of these the most frequent."""
     counts = Counter(names.tolist())
     found = {}
     for name in counts:
         alike = [k for k in known if operator(k) == operator(name)]
         if name not in known and alike:
-            found[name] = max(alike, key=lambda k: counts[k])
+            found[name] = max(alike, key=lambda k: (-len(notes(k) ^ notes(name)), counts[k]))
     for name in known:
         best = found.get(operator(name))
         if best is None or counts[name] > counts[best]:
@@ -163,6 +167,11 @@ def _kin(known: Sequence[str], names: npt.NDArray[np.str_]) -> dict[str, str]:
 def operator(name: str) -> str:
     """A type without layout, without what the runtime's name says of fusion, and without subtype."""
     return name.partition(",")[0].partition("@")[0].removeprefix("Fused")
+
+
+def notes(name: str) -> set[str]:
+    """What a type says beside the operator."""
+    return set(name.split(", ")[1:])
 
 
 def half_width(seconds: Floats, widths: Floats) -> float:
@@ -196,14 +205,15 @@ def save(fitted: Fitted, out: Path) -> None:
         folder.mkdir()
         layers = {}
         for number, (name, layer) in enumerate(fitted.layers.items()):
-            used = [i for i in range(len(COLUMNS)) if layer.range.low[i] < layer.range.high[i]]
+            width = len(fitted.columns)
+            used = [i for i in range(width) if layer.range.low[i] < layer.range.high[i]]
             rest = layer.models["mixed"].rest_
-            for kind, model, width in (
-                ("statistical", layer.models["statistical"], len(COLUMNS)),
-                ("mixed", rest, len(COLUMNS) + 1),
-                ("difficulty", layer.intervals.difficulty, len(COLUMNS) + 2),
+            for kind, model, more in (
+                ("statistical", layer.models["statistical"], 0),
+                ("mixed", rest, 1),
+                ("difficulty", layer.intervals.difficulty, 2),
             ):
-                onnx.save(export(model, width), folder / f"{number}-{kind}.onnx")
+                onnx.save(export(model, width + more), folder / f"{number}-{kind}.onnx")
             layers[name] = {
                 "number": number,
                 "rows": layer.rows,
@@ -212,11 +222,11 @@ def save(fitted: Fitted, out: Path) -> None:
                 "regressors": layer.regressors,
                 "roofline": layer.models["roofline"].parameters_.tolist(),
                 "refined": layer.models["refined"].parameters_.tolist(),
-                "steps": layer.models["refined"].steps_,
+                "steps": getattr(layer.models["refined"], "steps_", []),
                 "mixed": layer.models["mixed"].analytic_.parameters_.tolist(),
                 "factor": layer.intervals.factor,
-                "low": {COLUMNS[i]: layer.range.low[i] for i in used},
-                "high": {COLUMNS[i]: layer.range.high[i] for i in used},
+                "low": {fitted.columns[i]: layer.range.low[i] for i in used},
+                "high": {fitted.columns[i]: layer.range.high[i] for i in used},
             }
         manifest = {
             "format": FORMAT,
@@ -224,8 +234,9 @@ def save(fitted: Fitted, out: Path) -> None:
             "networks": fitted.networks,
             "rows": fitted.rows,
             "reference": fitted.reference,
+            "clock": CLOCKS.get(fitted.platform),
             "cover": COVER,
-            "columns": COLUMNS,
+            "columns": fitted.columns,
             "total": vars(fitted.total),
             "factor": fitted.factor,
             "other": fitted.other,
@@ -275,7 +286,8 @@ class NetworkPlatform:
         self._sessions: dict[str, Any] = {}
         try:
             self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-            if self.manifest["format"] != FORMAT or tuple(self.manifest["columns"]) != COLUMNS:
+            self.columns = tuple(self.manifest["columns"])
+            if self.manifest["format"] != FORMAT or self.columns not in (COLUMNS, LOOPED):
                 raise NetworkError(f"platform model '{folder}' is of another version; fit it again")
             self.layers: dict[str, dict[str, Any]] = self.manifest["layers"]
             self.total = Total(**self.manifest["total"])
@@ -283,6 +295,11 @@ class NetworkPlatform:
             raise NetworkError(f"there is no fitted platform at '{folder}'; run mlcomp network fit") from problem
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise NetworkError(f"'{folder}' is no platform model: {problem!r}") from problem
+
+    @property
+    def clock(self) -> float | None:
+        """Hz, if times are cycles at that rate."""
+        return self.manifest.get("clock")
 
     @cached_property
     def mapping(self) -> MappingModel:
@@ -296,7 +313,7 @@ class NetworkPlatform:
     def estimate(self, network: Network, kind: str = AUTO, mapping: Mapping | None = None) -> Estimate:
         """Of a network's latency; with its mapping predicted unless it is given."""
         mapping = mapping or self.mapping.apply(network)
-        x = table(mapping)
+        x = table(mapping, self.columns == LOOPED)
         names = types(mapping, x)
         models = [self._model_for(name) for name in names]
         y, widths, outside = np.empty(len(x)), np.empty(len(x)), np.zeros(len(x), bool)
@@ -329,8 +346,8 @@ class NetworkPlatform:
         difficulty = self._run(f"{layer['number']}-difficulty", z)
         worse = layer["errors"][chosen] / layer["errors"][layer["chosen"]]  # intervals are those of the chosen kind
         width = layer["factor"] * np.maximum(difficulty, LEAST) * worse
-        low, high = (np.array([layer[end].get(c, 0.0) for c in COLUMNS]) for end in ("low", "high"))
-        varied = [i for i, column in enumerate(COLUMNS) if column in layer["low"]]
+        low, high = (np.array([layer[end].get(c, 0.0) for c in self.columns]) for end in ("low", "high"))
+        varied = [i for i, column in enumerate(self.columns) if column in layer["low"]]
         outside = Range(low[varied], high[varied]).outside(x[:, varied]) if varied else np.zeros(len(x), bool)
         return predicted, np.where(outside, 2 * width, width), outside
 
@@ -338,7 +355,9 @@ class NetworkPlatform:
         number = layer["number"]
         if kind == "statistical":
             return self._run(f"{number}-statistical", x)
-        analytic: Roofline | Refined = Roofline() if kind == "roofline" else Refined()
+        analytic: Roofline | Refined | Loops = Loops() if self.columns == LOOPED else Refined()
+        if kind == "roofline":
+            analytic = Roofline()
         analytic.parameters_ = np.array(layer[kind])
         if isinstance(analytic, Refined):
             analytic.steps_ = layer["steps"]

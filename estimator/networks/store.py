@@ -48,6 +48,11 @@ class Measured:
 def append(folder: Path, rows: Iterable[Measured]) -> None:
     """Adds a part to a store."""
     folder.mkdir(parents=True, exist_ok=True)
+    pack(rows, folder / f"{len(list(folder.glob('*.parquet'))):05}.parquet")
+
+
+def pack(rows: Iterable[Measured], out: Path) -> None:
+    """Writes rows as one file, whole or not at all."""
     records = [
         {
             **{k: getattr(row, k) for k in ("platform", "name", "total", "reference", "spread", "wall")},
@@ -56,11 +61,10 @@ def append(folder: Path, rows: Iterable[Measured]) -> None:
         }
         for row in rows
     ]
-    number = len(list(folder.glob("*.parquet")))
-    handle, scratch = tempfile.mkstemp(dir=folder, prefix=".writing-")
+    handle, scratch = tempfile.mkstemp(dir=out.parent, prefix=".writing-")
     os.close(handle)
-    pq.write_table(pa.Table.from_pylist(records, SCHEMA), scratch, compression="zstd")
-    Path(scratch).replace(folder / f"{number:05}.parquet")
+    pq.write_table(pa.Table.from_pylist(records, SCHEMA), scratch, compression="zstd", compression_level=19)
+    Path(scratch).replace(out)
 
 
 def read(store: Path) -> list[Measured]:

@@ -110,7 +110,7 @@ def test_an_interrupted_bench_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(tmp_path, 1000, stop)
+        bench.run("ort-cpu", tmp_path, 1000, stop)
     assert [row.name for row in store.read(tmp_path)] == ["micro:0", "micro:1"]
 
     def stop_later(text: str, _: float) -> None:
@@ -118,13 +118,13 @@ def test_an_interrupted_bench_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(tmp_path, 1000, stop_later)
+        bench.run("ort-cpu", tmp_path, 1000, stop_later)
     assert [row.name for row in store.read(tmp_path)] == [f"micro:{i}" for i in range(4)]
 
 
 def test_the_least_sure_are_chosen_from_candidates(tmp_path: Path) -> None:
     names = [f"random:{seed}" for seed in range(8)]
     rows = [store.Measured("ort-cpu", n, executed(build(n), tmp_path), None, None) for n in names[:4]]
-    chosen = bench.least_sure(rows, names[4:], 2)
+    chosen = bench.least_sure(OrtCpu(), rows, names[4:], 2)
     assert len(chosen) == 2
     assert set(chosen) <= set(names[4:])
