@@ -105,6 +105,8 @@ def least_sure(platform: Runtime, rows: Sequence[Measured], candidates: Sequence
 
 def doubt(mapping: Mapping, committees: dict[str, ExtraTreesRegressor], looped: bool) -> float:
     """Standard deviation of a network's time over its time, by committees of trees for each kind of work."""
+    if not mapping.executed:  # all layers are removed, as far as is known
+        return 0.0
     x = table(mapping, looped)
     kinds = np.array(types(mapping, x))
     seconds, deviation = np.full(len(x), 1e-5), np.full(len(x), STRANGE)

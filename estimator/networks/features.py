@@ -80,7 +80,7 @@ def table(mapping: Mapping, looped: bool = False) -> Floats:
         for row, piece in zip(rows, mapping.executed, strict=True):
             row |= loops.describe(mapping, piece, shares)
     names = LOOPED if looped else COLUMNS
-    x = np.array([[row.get(name, 0.0) for name in names] for row in rows], np.float64).reshape(len(rows), -1)
+    x = np.array([[row.get(name, 0.0) for name in names] for row in rows], np.float64).reshape(-1, len(names))
     logs = [i for i, name in enumerate(names) if name in LOGARITHMIC]
     x[:, logs] = np.log2(1 + np.maximum(x[:, logs], 0))
     return x.astype(np.float32).astype(np.float64)  # what ONNX models will see

@@ -15,8 +15,12 @@ from mlcomp.estimator.networks.graph import Layer, Network
 COLUMNS = (
     *("loop outputs", "loop rows", "loop planes", "loop filters"),
     *("loop channels", "loop kernel rows", "loop taps", "loop row taps", "loop inside", "loop zeros", "loop others"),
+    *("loop made zeros", "loop made others", "loop unsigned"),
 )
-FLAGS = ("kernel rows", "kernel columns", "padded rows", "padded columns", "per channel", "bias", "zeros", "real")
+FLAGS = (
+    *("kernel rows", "kernel columns", "padded rows", "padded columns"),
+    *("per channel", "bias", "zeros", "made zeros", "real"),
+)
 PADDED = ("padded rows", "padded columns")
 WINDOWS = ("Conv", "QLinearConv", "MaxPool", "AveragePool", "LpPool", "com.microsoft.QLinearAveragePool")
 PRODUCTS = ("Gemm", "MatMul", "QLinearMatMul", "com.microsoft.QGemm")
@@ -24,35 +28,61 @@ KEEPING = frozenset(
     "DequantizeLinear Identity Dropout Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Neg Abs".split()
 )
 RECTIFIERS = frozenset(["Relu", "Clip"])
-AFTER_RECTIFIER = 0.5  # of values are zero
+NORMAL = 0.5  # of normal values are negative
 # Quantised layers that rectify if their zero point, an input by this index, is the least value.
 ZERO_POINTS = {"QLinearConv": 7, "QLinearMatMul": 7, "com.microsoft.QGemm": 8, "com.microsoft.QLinearAdd": 7}
 
 
 def zero_shares(network: Network) -> dict[str, float]:
-    """The share of zeros in each tensor, if inputs and weights are normal."""
-    shares: dict[str, float] = {}
+    """The share of zeros in each tensor, if inputs and what weights make of tensors are normal."""
+    zeros: dict[str, float] = {}
+    below: dict[str, float] = {}  # shares of negative values
     for layer in network.layers:
-        mine = [(shares.get(name, 0.0), network.tensors[name].elements) for name in network.data_inputs(layer)]
-        first, sizes = (mine[0][0] if mine else 0.0), sum(size for _, size in mine)
-        share = 0.0
-        if layer.type in ZERO_POINTS:
-            least = {"int8": -128, "uint8": 0}.get(network.tensors[layer.outputs[0]].dtype)
-            share = AFTER_RECTIFIER if layer.values.get(ZERO_POINTS[layer.type]) == [least] else 0.0
-        elif layer.type in RECTIFIERS:
-            share = AFTER_RECTIFIER + (1 - AFTER_RECTIFIER) * first
-        elif layer.type in KEEPING:
-            share = first
-        elif layer.type in ("MaxPool", "AveragePool"):
-            share = first ** math.prod(layer.attributes.get("kernel_shape", [1]))
-        elif layer.type == "Concat":
-            share = sum(share * size for share, size in mine) / max(1, sizes)
-        elif layer.type == "Add":
-            share = math.prod(share for share, _ in mine) if len(mine) > 1 else 0.0
-        elif layer.type == "Mul":
-            share = 1 - math.prod(1 - share for share, _ in mine)
-        shares |= {name: share for name in layer.outputs if name}
-    return shares
+        data = network.data_inputs(layer)
+        mine = [(zeros.get(name, 0.0), below.get(name, NORMAL)) for name in data]
+        zero, negative = mine[0] if mine else (0.0, NORMAL)
+        if layer.type not in KEEPING:
+            zero, negative = _mixture(network, layer, data, mine)
+        if layer.type in RECTIFIERS or _rectifies(network, layer):
+            zero, negative = min(1.0, zero + negative), 0.0
+        zeros |= {name: zero for name in layer.outputs if name}
+        below |= {name: negative for name in layer.outputs if name}
+    return zeros
+
+
+def _mixture(
+    network: Network, layer: Layer, data: Sequence[str], mine: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """Shares of zeros and negative values in what a layer makes, before a rectifier in it."""
+    if layer.type in RECTIFIERS:
+        return mine[0]
+    if layer.type in ("MaxPool", "AveragePool"):
+        count = math.prod(layer.attributes.get("kernel_shape", [1]))
+        zero, negative = mine[0]
+        if negative and layer.type == "AveragePool":
+            return 0.0, NORMAL
+        return (zero + negative) ** count - negative**count, negative**count
+    if layer.type == "Concat":
+        sizes = [network.tensors[name].elements for name in data]
+        zero, negative = (sum(m[k] * n for m, n in zip(mine, sizes, strict=True)) / sum(sizes) for k in (0, 1))
+        return zero, negative
+    if layer.type.endswith("Add") and len(mine) == 2:
+        zero = mine[0][0] * mine[1][0]
+        if not mine[0][1] and not mine[1][1]:
+            return zero, 0.0
+        if mine[0][1] and mine[1][1]:
+            return zero, NORMAL
+        rectified = max(mine)[0]  # of the operand that is never negative
+        return zero, rectified * NORMAL + (1 - rectified) * NORMAL / 2
+    if layer.type == "Mul" and mine:
+        return 1 - math.prod(1 - zero for zero, _ in mine), 0.0 if not any(n for _, n in mine) else NORMAL
+    return 0.0, NORMAL
+
+
+def _rectifies(network: Network, layer: Layer) -> bool:
+    """Whether a quantised layer's zero point is the least value."""
+    least = {"int8": -128, "uint8": 0}.get(network.tensors[layer.outputs[0]].dtype)
+    return layer.type in ZERO_POINTS and layer.values.get(ZERO_POINTS[layer.type]) == [least]
 
 
 def type_of(mapping: Mapping, piece: Executed) -> str:
@@ -96,7 +126,10 @@ def describe(mapping: Mapping, piece: Executed, shares: dict[str, float]) -> dic
         elif layer.type in PRODUCTS:
             _product(network, layer, row)
         row["bias"] = float(len(layer.inputs))
-    row["zeros"] = share
+    row["zeros"], row["made zeros"] = share, shares.get(made[0], 0.0)
+    row["loop made zeros"] = row["made zeros"] * row["loop outputs"]
+    row["loop made others"] = row["loop outputs"] - row["loop made zeros"]
+    row["loop unsigned"] = row["loop outputs"] * (result.dtype == "uint8")
     row["loop zeros"] = share * row["loop inside"]
     row["loop others"] = row["loop inside"] - row["loop zeros"]
     return row

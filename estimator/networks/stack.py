@@ -150,7 +150,7 @@ def _by_bytes(x: Floats, other: dict[str, Any]) -> Floats:
 
 
 def _kin(known: Sequence[str], names: npt.NDArray[np.str_]) -> dict[str, str]:
-    """For types that were seen too seldom, the one of the same operator that is most alike, of these the most frequent."""
+    """For types that were seen too seldom, the most similar one of the same operator, the most frequent of these."""
     counts = Counter(names.tolist())
     found = {}
     for name in counts:

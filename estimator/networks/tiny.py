@@ -1,6 +1,6 @@
 """Benchmarks of a microcontroller: the motifs of `benchmarks` at its scale, in float32, int8 and uint8.
 
-Beside images there are perceptrons and networks for signals of one dimension.
+Beside those there are plain stacks of convolutions of images and of signals with one dimension, and perceptrons.
 """
 
 from __future__ import annotations
@@ -72,6 +72,26 @@ def signal(s: Sampler) -> onnx.ModelProto:
     return s.net.model(s.net.linear(s.net.op("Flatten", x), s.width(2, 16)))
 
 
+def image(s: Sampler) -> onnx.ModelProto:
+    """Convolutions of small images, many of them without padding, poolings, and a classifier."""
+    x = s.net.input(1, s.random.choice((1, 1, 2, 3, 4, 8)), s.side((6, 34)), s.side((6, 34)))
+    for _ in range(s.random.randint(2, 6)):
+        _, c, h, w = s.net.shape(x)
+        kernel = s.random.choice(((1, 1), *((3, 3),) * 5, (5, 5), (5, 5), (3, 1), (1, 3), (2, 2), (4, 4), (5, 3)))
+        filters, group = s.width(2, 48), 1
+        if s.random.random() < 0.35:
+            filters = group = c
+        if h < kernel[0] or w < kernel[1] or not s.room(2 * c * filters / group * kernel[0] * kernel[1] * h * w):
+            continue
+        x = s.net.conv(x, filters, kernel, s.random.choice((1, 1, 1, 2)), group, padded=s.random.random() < 0.5)
+        x = s.activate(x) if s.random.random() < 0.85 else x
+        if min(s.net.shape(x)[2:]) > 3 and s.random.random() < 0.3:
+            x = s.net.pool(x, s.random.choice(("MaxPool", "MaxPool", "AveragePool")), 2, 2)
+    if s.random.random() < 0.5:
+        x = s.net.op("GlobalAveragePool", x)
+    return s.net.model(s.net.linear(s.net.op("Flatten", x), s.width(2, 16)))
+
+
 def _conv(s: Sampler, x: str, dims: dict[str, int]) -> str:
     """A convolution with any kernel and stride, padded or not."""
     kernel = s.random.choice((1, 1, 3, 3, 3, 5, (2, 2), 4, (1, 3), (3, 1), (10, 4), (5, 3), (1, 5), (4, 1)))
@@ -127,4 +147,4 @@ def build(benchmark: str) -> onnx.ModelProto:
     if kind == "micro":
         return micro_network(sampler(10**9 + seed // SWEPT), seed % SWEPT, KINDS)
     s = sampler(seed)
-    return (random_network, random_network, random_network, perceptron, signal)[seed % 5](s)
+    return (random_network, random_network, image, perceptron, signal)[seed % 5](s)
