@@ -244,9 +244,10 @@ def evaluate(
     from mlcomp.estimator.networks.evaluation import evaluate as evaluate_all
     from mlcomp.estimator.networks.evaluation import measure
     from mlcomp.estimator.networks.graph import NetworkError
+    from mlcomp.estimator.networks.runtime import RUNTIMES
 
     folder = fitted_folder(platform, model)
-    if not folder.exists():
+    if platform in RUNTIMES and not folder.exists():  # before measuring, which takes long
         raise NetworkError(f"there is no fitted platform at '{folder}'; run mlcomp network fit")
     measured = measure(platform, paths, sizes(axes), seconds, lambda text: click.echo(text, err=True))
     table = evaluate_all(folder, measured)
