@@ -338,13 +338,19 @@ def package_section(result: dict[str, Any]) -> list[str]:
             continue
         cells = []
         for build in builds:
-            row = rows.get(build)
-            cells.append(f"{row['bytes']:.3f} | {row['cpu']:.2f}" if row else "- | -")
-            if row:
+            row = rows.get(build, {})
+            if "failed" in row:
+                cells.append("FAILED | -")
+            else:
+                cells.append(f"{row['bytes']:.3f} | {row['cpu']:.2f}" if row else "- | -")
+            if "cpu" in row:
                 cpu[build].append(row["cpu"])
         same = [row["same_passes"] for row in rows.values() if "same_passes" in row]
-        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {'yes' if all(same) else 'NO'} |" if same
-                     else f"| {entry['title']} | {' | '.join(cells)} | none |")  # fmt: skip
+        verdict = "none"
+        if same:
+            results = sum(entry["builds"]["clang"]["tests"]["results"].values())
+            verdict = f"yes, {results} results" if all(same) else "NO"
+        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {verdict} |")
     lines.append("")
     for build, limit in PACKAGE_CPU.items():
         if values := cpu[build]:
