@@ -234,7 +234,15 @@ def main(out: Path, only: tuple[str, ...], jobs: int, packages: tuple[str, ...])
                 click.echo(f"[{time.monotonic() - start:6.0f} s] {name} {build}: {line}"[:300], err=True)
                 entry["against_clang"] = compared(entry["builds"])
                 out.write_text(json.dumps(results, indent=1) + "\n")
-        sys.exit(1 if bad else 0)
+            if "failed" in entry["builds"]["clang"]:
+                bad += 1
+                click.echo(f"{name}: does not build with clang", err=True)
+                break
+        for build, comparison in entry["against_clang"].items():
+            if is_bad(comparison):
+                bad += 1
+                click.echo(f"{name}: {build} is not as clang's: {comparison}", err=True)
+    sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from mlcomp.platforms.targets import targets
 from mlcomp.training.corpus.manifest import read_manifest
@@ -75,3 +77,52 @@ def test_another_exit_code_of_the_tests_is_bad(packages: ModuleType) -> None:
 def test_a_failed_build_is_bad(packages: ModuleType) -> None:
     row = packages.compared({"clang": result(a=1), "oz": {"failed": "build", "log": []}})["oz"]
     assert packages.is_bad(row)
+
+
+class Runs:
+    """Stands for Recipe: results as told, and a list of what was built."""
+
+    def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
+        self.answers = answers
+        self.made_builds: list[tuple[str, str]] = []
+
+    def __call__(self, name: str, row: dict[str, Any], build: str, jobs: int) -> Runs:
+        self.now = (name, build)
+        return self
+
+    def made(self) -> dict[str, Any]:
+        self.made_builds.append(self.now)
+        return self.answers.get(self.now[1], result(a=1))
+
+
+@pytest.fixture
+def run(packages: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Runs the script for two packages: exit code, builds that it made."""
+    monkeypatch.setattr(packages, "digest_of", lambda row, policies: "")
+
+    def once(**answers: dict[str, Any]) -> tuple[int, list[tuple[str, str]]]:
+        runs = Runs(answers)
+        monkeypatch.setattr(packages, "Recipe", runs)
+        done = CliRunner().invoke(packages.main, ["--out", str(tmp_path / "out.json"), "cjson", "zlib-rv32imc"])
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        json.loads((tmp_path / "out.json").read_text())
+        return done.exit_code, runs.made_builds
+
+    return once
+
+
+def test_all_is_built_once(packages: ModuleType, run: Any) -> None:
+    code, builds = run()
+    assert code == 0
+    assert [b for name, b in builds if name == "zlib-rv32imc"] == list(packages.BUILDS)
+    assert run() == (0, [])
+
+
+def test_what_failed_is_built_again(run: Any) -> None:
+    code, _ = run(oz={"failed": "build", "log": []})
+    assert code == 1
+    assert run() == (0, [("cjson", "oz"), ("zlib-rv32imc", "oz")])
+
+
+def test_nothing_is_compared_with_a_failed_clang(run: Any) -> None:
+    assert run(clang={"failed": "build", "log": []}) == (1, [("cjson", "clang"), ("zlib-rv32imc", "clang")])
