@@ -221,10 +221,9 @@ void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
 }
 
 /// Makes the worker's module what was measured, if the worker can go on as the
-/// compiler. Debug information stays as the front end made it only outside
-/// clones.
+/// compiler.
 bool Laboratory::takeOver(const Candidate &C) {
-  if (HasProbes || hasReported() || !canTakeOver(M) || M.getNamedMetadata("llvm.dbg.cu"))
+  if (HasProbes || hasReported() || !canTakeOver(M))
     return false;
   Module *N = optimised(C.Sequence);
   if (!N)

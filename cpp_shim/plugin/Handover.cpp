@@ -52,9 +52,9 @@ static bool emit(TargetMachine *TM, PassManagerBase &PM, raw_pwrite_stream &Out,
 
 /// Whether code generation has other results than the object.
 static bool isWatched(const TargetMachine &TM) {
-  return !TM.Options.StackUsageOutput.empty() || TimePassesIsEnabled || AreStatisticsEnabled() ||
-         shouldPrintBeforeSomePass() || shouldPrintAfterSomePass() ||
-         !TargetPassConfig::willCompleteCodeGenPipeline();
+  return !TM.Options.StackUsageOutput.empty() || !TM.Options.MCOptions.SplitDwarfFile.empty() ||
+         TimePassesIsEnabled || AreStatisticsEnabled() || shouldPrintBeforeSomePass() ||
+         shouldPrintAfterSomePass() || !TargetPassConfig::willCompleteCodeGenPipeline();
 }
 
 /// Clang's target machine cannot be exchanged for one of another class, but what
