@@ -394,8 +394,7 @@ def main() -> None:
         ("fuzz", fuzz_section),
         ("packages", package_section),
     ):
-        path = RESULTS / f"{name}.json"
-        if path.exists():
+        for path in sorted(RESULTS.glob(f"{name}*.json")):
             lines += section(json.loads(path.read_text()))
     path = RESULTS / "speed.json"
     if path.exists():
