@@ -303,7 +303,7 @@ def fuzz_section(result: dict[str, Any]) -> list[str]:
         f"`{result['command']}`: {result['programs']} programs (csmith's, and mutants of kernels) without undefined "
         f"behaviour, each compiled in many ways, run, and compared with -O0.",
         "",
-        f"- Programs x ways: **{result['configurations']}** (wanted: {FUZZ_RUNS}), "
+        f"- Programs x ways: **{result['configurations']}** (wanted: {FUZZ_RUNS} in all), "
         f"{result['runs_of_different_objects']} runs of different object files; "
         f"different results: **{result['different']}**, failures: **{result['failed']}**.",
         "- Every way but mlcc's own verifies the module after each action, on every fourth program after each pass.",

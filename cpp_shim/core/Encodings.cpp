@@ -9,6 +9,7 @@
 #include "llvm/CodeGen/TargetFrameLowering.h"
 #include "llvm/CodeGen/TargetInstrInfo.h"
 #include "llvm/CodeGen/TargetSubtargetInfo.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Module.h"
 #include "llvm/InitializePasses.h"
@@ -120,9 +121,17 @@ static bool isOurs(const Function &F) {
 
 static void addFramePointer(Function &F) { F.addFnAttr("frame-pointer", "all"); }
 
+/// Whether \p F may need every register.
+static bool hasInlineAsm(const Function &F) {
+  return any_of(instructions(F), [](const Instruction &I) {
+    const auto *Call = dyn_cast<CallBase>(&I);
+    return Call && Call->isInlineAsm();
+  });
+}
+
 void addFramePointers(Module &M) {
   for (Function &F : M)
-    if (FramePointers && isOurs(F) && F.getInstructionCount() >= FramePointers)
+    if (FramePointers && isOurs(F) && F.getInstructionCount() >= FramePointers && !hasInlineAsm(F))
       addFramePointer(F);
 }
 
@@ -229,7 +238,8 @@ void RegisterRenamer::inspect(const MachineInstr &MI) {
       if (To != *I && (!New || (Class && !Class->contains(New))))
         Allowed[*I] &= ~(1u << To);
     }
-    if (MI.isInlineAsm())
+    // What a call or a return hands over in it is agreed with others.
+    if (MI.isInlineAsm() || (!IsEncoded && (MI.isCall() || MI.isReturn())))
       fix(*I);
     if (!IsEncoded)
       continue;

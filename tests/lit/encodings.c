@@ -54,3 +54,16 @@ typedef double two __attribute__((vector_size(16)));
 // CHECK-LABEL: sign:
 // CHECK: xorps
 two sign(two a, two b) { return -(a * b); }
+
+// Conventions that hand values over in saved registers.
+#define SWIFT __attribute__((swiftcall))
+#define CONTEXT __attribute__((swift_context))
+SWIFT void hand(long, CONTEXT long *);
+// CHECK-LABEL: hands:
+// CHECK: movq %rsi, %r13
+// CHECK: callq hand
+void hands(long a, long *context, long b, long c, long d) {
+  hand(a, context);
+  use(b, c);
+  hand(d, context);
+}
