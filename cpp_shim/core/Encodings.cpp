@@ -121,9 +121,10 @@ static bool isOurs(const Function &F) {
 
 static void addFramePointer(Function &F) { F.addFnAttr("frame-pointer", "all"); }
 
-/// Whether \p F may need every register.
-static bool hasInlineAsm(const Function &F) {
-  return any_of(instructions(F), [](const Instruction &I) {
+/// Whether \p F may need rbp for something else: inline assembly, or arguments.
+static bool mayNeedRbp(const Function &F) {
+  bool HasUsualConvention = F.getCallingConv() == CallingConv::C || F.getCallingConv() == CallingConv::Fast;
+  return !HasUsualConvention || any_of(instructions(F), [](const Instruction &I) {
     const auto *Call = dyn_cast<CallBase>(&I);
     return Call && Call->isInlineAsm();
   });
@@ -131,7 +132,7 @@ static bool hasInlineAsm(const Function &F) {
 
 void addFramePointers(Module &M) {
   for (Function &F : M)
-    if (FramePointers && isOurs(F) && F.getInstructionCount() >= FramePointers && !hasInlineAsm(F))
+    if (FramePointers && isOurs(F) && F.getInstructionCount() >= FramePointers && !mayNeedRbp(F))
       addFramePointer(F);
 }
 
@@ -221,11 +222,11 @@ void RegisterRenamer::inspect(const MachineInstr &MI) {
     bool IsEncoded = O < MI.getNumExplicitOperands();
     if (IsEncoded && MI.isCopy())
       Wide |= TRI->getRegSizeInBits(R, MF->getRegInfo()) == 64;
-    if (IsEncoded && !I) {
+    if (IsEncoded) {
       // Other registers that need the prefix, and high bytes that cannot have it.
-      StringRef Other = TRI->getName(R);
-      Wide |= TRI->getEncodingValue(R) >= 8 || Other == "SIL" || Other == "DIL";
-      HasHighByte |= Other.size() == 2 && Other[1] == 'H';
+      StringRef RegisterName = TRI->getName(R);
+      Wide |= !I && (TRI->getEncodingValue(R) >= 8 || RegisterName == "SIL" || RegisterName == "DIL");
+      HasHighByte |= RegisterName.size() == 2 && RegisterName[1] == 'H';
     }
     if (!I)
       continue;

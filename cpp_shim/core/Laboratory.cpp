@@ -226,7 +226,7 @@ bool Laboratory::takeOver(const Candidate &C) {
   if (HasProbes || hasReported() || !canTakeOver(M))
     return false;
   Module *N = optimised(C.Sequence);
-  if (!N)
+  if (!N || hasReported())
     return false;
   Object = std::move(W->Objects[C.key()]);
   Ctx.MAM.clear(M, M.getName());

@@ -20,7 +20,7 @@ namespace {
 class ObjectWriter : public ModulePass {
 public:
   static char ID;
-  ObjectWriter(raw_ostream &Out, StringRef Object) : ModulePass(ID), Out(Out), Object(Object) {}
+  ObjectWriter(raw_ostream &Out, std::string Object) : ModulePass(ID), Out(Out), Object(std::move(Object)) {}
   StringRef getPassName() const override { return "mlcomp object writer"; }
   bool runOnModule(Module &) override {
     Out << Object;
@@ -29,7 +29,7 @@ public:
 
 private:
   raw_ostream &Out;
-  StringRef Object;
+  std::string Object;
 };
 
 using Emitter = bool (*)(TargetMachine *, PassManagerBase &, raw_pwrite_stream &, raw_pwrite_stream *,
@@ -40,13 +40,28 @@ using Emitter = bool (*)(TargetMachine *, PassManagerBase &, raw_pwrite_stream &
 char ObjectWriter::ID = 0;
 
 static std::string Prepared;
+static const TargetMachine *Machine; ///< Whose output it is.
+static Emitter *Place;
 static Emitter GenerateCode;
 
+/// Puts \p New where code generation is looked up, if that can be written to.
+static bool replace(Emitter New) {
+  auto PageSize = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  auto *Page = reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(Place) & ~(PageSize - 1));
+  if (mprotect(Page, PageSize, PROT_READ | PROT_WRITE) != 0)
+    return false;
+  *Place = New;
+  mprotect(Page, PageSize, PROT_READ);
+  return true;
+}
+
+/// Is asked once: a process may compile several files.
 static bool emit(TargetMachine *TM, PassManagerBase &PM, raw_pwrite_stream &Out, raw_pwrite_stream *DwoOut,
                  CodeGenFileType Type, bool DisableVerify, MachineModuleInfoWrapperPass *MMI) {
-  if (Type != CodeGenFileType::ObjectFile || DwoOut)
+  replace(GenerateCode);
+  if (TM != Machine || Type != CodeGenFileType::ObjectFile || DwoOut)
     return GenerateCode(TM, PM, Out, DwoOut, Type, DisableVerify, MMI);
-  PM.add(new ObjectWriter(Out, Prepared));
+  PM.add(new ObjectWriter(Out, std::move(Prepared)));
   return false;
 }
 
@@ -84,16 +99,13 @@ static Emitter *placeOf(const TargetMachine &TM) {
 }
 
 void handOver(TargetMachine &TM, std::string Object) {
-  Emitter *Place = Object.empty() || isWatched(TM) ? nullptr : placeOf(TM);
-  if (!Place)
-    return;
-  auto PageSize = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  auto *Page = reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(Place) & ~(PageSize - 1));
-  if (mprotect(Page, PageSize, PROT_READ | PROT_WRITE) != 0)
+  Place = Object.empty() || isWatched(TM) ? nullptr : placeOf(TM);
+  if (!Place || *Place == emit)
     return;
   Prepared = std::move(Object);
-  GenerateCode = std::exchange(*Place, emit);
-  mprotect(Page, PageSize, PROT_READ);
+  Machine = &TM;
+  GenerateCode = *Place;
+  replace(emit);
 }
 
 } // namespace mlcomp

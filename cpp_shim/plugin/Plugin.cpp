@@ -14,6 +14,7 @@
 #include "Search.h"
 #include "UseOrder.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -106,7 +107,7 @@ public:
 
 private:
   /// Whether this module is left to clang, without a word.
-  bool leavesAlone(const Module &M) const;
+  bool leavesAlone(Module &M, ModuleAnalysisManager &MAM) const;
   bool othersTakePart() const;
   Error optimise(Module &M, const CompilationContext &Ctx);
   Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
@@ -148,7 +149,18 @@ std::string MlcompPass::baselineText() const {
   return ((Where == Phase::LtoLink ? "lto<" : "default<") + levelName() + ">").str();
 }
 
-bool MlcompPass::leavesAlone(const Module &M) const {
+/// Whether calls of mathematics may become those of a vector library, of which
+/// our own code generation does not know.
+static bool hasVectorLibrary(Module &M, ModuleAnalysisManager &MAM) {
+  auto &FAM = MAM.getResult<FunctionAnalysisManagerModuleProxy>(M).getManager();
+  auto Defined = find_if(M, [](const Function &F) { return !F.isDeclaration(); });
+  if (Defined == M.end())
+    return false;
+  auto &Library = FAM.getResult<TargetLibraryAnalysis>(*Defined);
+  return Library.isFunctionVectorizable("sin") || Library.isFunctionVectorizable("sinf");
+}
+
+bool MlcompPass::leavesAlone(Module &M, ModuleAnalysisManager &MAM) const {
   if (S->Inside || Level == OptimizationLevel::O0)
     return true;
   if (!AtLevel.empty() && AtLevel != levelName())
@@ -156,7 +168,7 @@ bool MlcompPass::leavesAlone(const Module &M) const {
   // Before an LTO link the choice is made at the link, on the whole program.
   if (Where == Phase::Compile && (M.getModuleFlag("ThinLTO") || M.getModuleFlag("EnableSplitLTOUnit")))
     return true;
-  if (outlinerPlaceIsTaken(M) || encodingPlacesAreTaken(M))
+  if (outlinerPlaceIsTaken(M) || encodingPlacesAreTaken(M) || hasVectorLibrary(M, MAM))
     return true;
   // Profiles are matched with the code as the default pipeline shapes it.
   if (PB.*open(PgoOf()) || othersTakePart())
@@ -322,7 +334,7 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
 }
 
 PreservedAnalyses MlcompPass::run(Module &M, ModuleAnalysisManager &MAM) {
-  if (leavesAlone(M))
+  if (leavesAlone(M, MAM))
     return PreservedAnalyses::all();
   S->Inside = true;
   installCrashPath(Strict);

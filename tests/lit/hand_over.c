@@ -32,3 +32,23 @@ void large(void) {
   char space[200];
   small(space);
 }
+
+// A process that compiles several files writes each one's object. The second is left to clang.
+// RUN: mkdir -p %t.two
+// RUN: cp %inputs/equal.c %t.two/a.c
+// RUN: echo '__attribute__((optnone, noinline)) int alone(void) { return 7; }' > %t.two/b.c
+// RUN: cd %t.two && %clang -cc1 -triple riscv32 -emit-obj -Oz -fpass-plugin=%plugin -load %plugin \
+// RUN:   -mllvm -mlcomp-policy=%t.policy a.c b.c
+// RUN: /usr/lib/llvm-19/bin/llvm-nm %t.two/a.o | %FileCheck --check-prefix=FIRST %s
+// RUN: /usr/lib/llvm-19/bin/llvm-nm %t.two/b.o | %FileCheck --check-prefix=SECOND %s
+// FIRST: first
+// SECOND-NOT: first
+// SECOND: alone
+
+// Vector libraries, of which our own code generation does not know, are clang's matter.
+// RUN: echo 'typedef double two __attribute__((vector_size(16))); two f(two x) { return __builtin_elementwise_sin(x); }' > %t.two/v.c
+// RUN: %make_policy %t.host 'sequences=[{"name":"baseline","actions":["default<Oz>"]},{"name":"good","actions":["default<Oz>","mergefunc"]}]' \
+// RUN:   'architectures=["x86_64"]' 'sequence_scores=[0.0,-0.1]' 'efforts=[{"sequences":2,"option_sets":[1]},{"sequences":2,"option_sets":[1]},{"sequences":2,"option_sets":[1]},{"sequences":2,"option_sets":[1]}]'
+// RUN: %clang_ml --target=x86_64-linux-gnu -Oz -fveclib=libmvec %option -mlcomp-policy=%t.host -c %t.two/v.c -o %t.two/v.o
+// RUN: /usr/lib/llvm-19/bin/llvm-nm %t.two/v.o | %FileCheck --check-prefix=VECTOR %s
+// VECTOR: _ZGVbN2v_sin
