@@ -16,6 +16,7 @@
 #include "llvm/MC/MCInst.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Target/TargetMachine.h"
+#include <algorithm>
 #include <memory>
 #include <numeric>
 
@@ -202,6 +203,15 @@ static std::vector<unsigned> flatten(ArrayRef<std::vector<unsigned>> Chains) {
   return Order;
 }
 
+/// Moves what stands at \p From to \p To, and all between them aside.
+static void moveChain(std::vector<std::vector<unsigned>> &Chains, size_t From, size_t To) {
+  auto At = Chains.begin();
+  if (From < To)
+    std::rotate(At + From, At + From + 1, At + To + 1);
+  else
+    std::rotate(At + To, At + From, At + From + 1);
+}
+
 /// Moves each chain but the first to where the function is shortest.
 bool Layout::order() {
   std::vector<unsigned> First = flatten(Chains);
@@ -213,30 +223,26 @@ bool Layout::order() {
     size_t Best = From;
     for (size_t To = 1; To < Chains.size(); ++To) {
       std::vector<std::vector<unsigned>> Moved = Chains;
-      std::vector<unsigned> Chain = std::move(Moved[From]);
-      Moved.erase(Moved.begin() + From);
-      Moved.insert(Moved.begin() + To, std::move(Chain));
+      moveChain(Moved, From, To);
       if (uint64_t Bytes = measure(flatten(Moved)); Bytes < Least) {
         Least = Bytes;
         Best = To;
       }
     }
-    std::vector<unsigned> Chain = std::move(Chains[From]);
-    Chains.erase(Chains.begin() + From);
-    Chains.insert(Chains.begin() + Best, std::move(Chain));
+    moveChain(Chains, From, Best);
   }
   std::vector<unsigned> Order = flatten(Chains);
-  measure(Order);
   if (Order == First)
     return false;
   for (auto [Before, After] : zip(ArrayRef(Order).drop_back(), ArrayRef(Order).drop_front()))
     Blocks[After].MBB->moveAfter(Blocks[Before].MBB);
   for (auto [Before, After] : zip(ArrayRef(Order).drop_back(), ArrayRef(Order).drop_front())) {
-    Block &B = Blocks[Before];
-    if (B.JumpCount && isSkipped(Jumps[B.FirstJump + B.JumpCount - 1], B, After)) {
-      Jumps[B.FirstJump + B.JumpCount - 1].Instr->eraseFromParent();
-      Jumps[B.FirstJump + B.JumpCount - 1].Instr = nullptr;
-    }
+    const Block &B = Blocks[Before];
+    for (Jump &J : MutableArrayRef(Jumps).slice(B.FirstJump, B.JumpCount))
+      if (isSkipped(J, B, After)) {
+        J.Instr->eraseFromParent();
+        J.Instr = nullptr;
+      }
   }
   return true;
 }

@@ -45,14 +45,13 @@ static Emitter *Place;
 static Emitter GenerateCode;
 
 /// Puts \p New where code generation is looked up, if that can be written to.
-static bool replace(Emitter New) {
+static void replace(Emitter New) {
   auto PageSize = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   auto *Page = reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(Place) & ~(PageSize - 1));
   if (mprotect(Page, PageSize, PROT_READ | PROT_WRITE) != 0)
-    return false;
+    return;
   *Place = New;
   mprotect(Page, PageSize, PROT_READ);
-  return true;
 }
 
 /// Is asked once: a process may compile several files.
