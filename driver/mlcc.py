@@ -1,7 +1,8 @@
 """`mlcc` and `mlcc++`: read the command line, find clang, plugin and policy, and become one clang process.
 
-A command line without -O=ml… goes to clang as it is, and this module is about all that it costs: the rest of
-the driver is imported when there is something of ours to read.
+The programs themselves are native and do the usual of this without Python (`cpp_shim/launcher`); whatever they do not
+know for sure they leave to the program `mlcc-driver`, which is this. A command line without -O=ml… goes to clang as
+it is: the rest of the driver is imported when there is something of ours to read.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ QUESTIONS = ("--cmake-toolchain", "--meson-cross", "--print-config")
 
 
 def main() -> int:
-    """The program `mlcc`; under a name that ends with ++ it is `mlcc++`, as it is with clang."""
-    return drive(sys.argv[0], sys.argv[1:], cxx=sys.argv[0].endswith("++"))
+    """The program `mlcc-driver`: the name under which mlcc was executed, and its arguments."""
+    if len(sys.argv) < 2:
+        say("error", "mlcc-driver is a part of mlcc; run that")
+        return 1
+    return drive(sys.argv[1], sys.argv[2:])
 
 
-def main_cxx() -> int:
-    """The program `mlcc++`."""
-    return drive(sys.argv[0], sys.argv[1:], cxx=True)
+def drive(program: str, arguments: list[str]) -> int:
+    """Execute clang for the arguments of `program`; returns an exit code only if that is impossible.
 
-
-def drive(program: str, arguments: list[str], cxx: bool) -> int:
-    """Execute clang for the arguments of `program`; returns an exit code only if that is impossible."""
+    Under a name that ends with ++, or if it is a link to one, it is `mlcc++`, as it is with clang.
+    """
     try:
         check_environment()
+        cxx = program.endswith("++") or os.path.realpath(program).endswith("++")
         clang = find_clang(cxx, program)
         if any(a.partition("=")[0] in QUESTIONS for a in arguments):
             from mlcomp.driver.build_systems import answer

@@ -6,8 +6,8 @@ import os
 
 from mlcomp.driver.arguments import Request
 
-_CROSS_PREFIXES = ("riscv32-", "riscv64-", "arm", "thumb", "aarch64-", "x86_64-", "i386-", "i686-")
-_ALIASES = {
+CROSS_PREFIXES = ("riscv32-", "riscv64-", "arm", "thumb", "aarch64-", "x86_64-", "i386-", "i686-")
+ALIASES = {
     "amd64": "x86_64",
     "x86_64h": "x86_64",
     "arm64": "aarch64",
@@ -16,19 +16,20 @@ _ALIASES = {
     "i686": "i386",
 }
 # architecture: with -m32, with -m64
-_WIDTHS = {
+WIDTHS = {
     "x86_64": ("i386", "x86_64"),
     "i386": ("i386", "x86_64"),
     "riscv32": ("riscv32", "riscv64"),
     "riscv64": ("riscv32", "riscv64"),
 }
+MICROCONTROLLERS = ("cortex-m", "sc000", "sc300", "star-mc")  # cores without the ARM instruction set
 
 
 def cross_target(program: str) -> str:
     """The triple in a program name such as `riscv32-unknown-elf-clang-19`, or nothing."""
     name = program.rpartition("/")[2]
     triple = name[: max(name.rfind("-clang"), name.rfind("-mlcc"), 0)]
-    return triple if "-" in triple and triple.startswith(_CROSS_PREFIXES) else ""
+    return triple if "-" in triple and triple.startswith(CROSS_PREFIXES) else ""
 
 
 def architecture(request: Request, clang: str) -> str:
@@ -36,9 +37,9 @@ def architecture(request: Request, clang: str) -> str:
     another."""
     triple = request.target or cross_target(clang) or os.uname().machine
     arch = triple.partition("-")[0].lower()
-    arch = _ALIASES.get(arch, arch)
-    if request.width and arch in _WIDTHS:
-        arch = _WIDTHS[arch][request.width == "-m64"]
+    arch = ALIASES.get(arch, arch)
+    if request.width and arch in WIDTHS:
+        arch = WIDTHS[arch][request.width == "-m64"]
     if arch.startswith("riscv") and request.architecture[:4].lower() in ("rv32", "rv64"):
         arch = "riscv" + request.architecture[2:4]
     if arch.startswith(("arm", "thumb")):
@@ -49,7 +50,7 @@ def architecture(request: Request, clang: str) -> str:
 def _is_thumb(arch: str, request: Request) -> bool:
     """Always for cores without the ARM instruction set, else where it is asked for."""
     if request.cpu:
-        if request.cpu.lower().startswith(("cortex-m", "sc000", "sc300", "star-mc")):
+        if request.cpu.lower().startswith(MICROCONTROLLERS):
             return True
     elif _is_m_profile(request.architecture.lower() or arch):
         return True

@@ -1,15 +1,17 @@
 """Turn the project's data files into C++ tables at build time (standard library only).
 
-    generate_tables.py FEATURES.TOML ACTIONS.TOML OUTPUT_FOLDER
+    generate_tables.py FEATURES.TOML ACTIONS.TOML DRIVER_FOLDER OUTPUT_FOLDER
 
 FeatureTable.inc has an enumerator for every feature, so that C++ which names a feature that the schema lacks
 does not compile. The schema's own reader (schema.py beside features.toml) checks the data: what Python
-refuses does not build either. BanTable.h lists the actions that must never run.
+refuses does not build either. BanTable.h lists the actions that must never run. DriverTables.h has what the
+launcher must know of the driver.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import sys
 import tomllib
@@ -40,15 +42,15 @@ def c_string(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def header(guard: str, source: Path, body: Iterable[str]) -> str:
+def header(guard: str, source: Path, body: Iterable[str], include: str = '"llvm/ADT/StringRef.h"') -> str:
     """A C++ header around some lines of namespace mlcomp."""
     return "\n".join(
         [
-            f"// Generated from {source.name} by generate_tables.py: edit that file instead.",
+            f"// Generated from {source.name} by generate_tables.py: edit that instead.",
             f"#ifndef {guard}",
             f"#define {guard}",
             "",
-            '#include "llvm/ADT/StringRef.h"',
+            f"#include {include}",
             "",
             "namespace mlcomp {",
             "",
@@ -105,14 +107,72 @@ def ban_table(actions_toml: Path) -> str:
     return header("MLCOMP_BANTABLE_H", actions_toml, body)
 
 
+def driver_modules(folder: Path, *names: str) -> list[ModuleType]:
+    """Import modules of the driver by their names; its folder's parent stands for the package `mlcomp`."""
+    package = ModuleType("mlcomp")
+    package.__path__ = [str(folder.parent)]
+    sys.modules["mlcomp"] = package
+    return [importlib.import_module(f"mlcomp.{folder.name}.{name}") for name in names]
+
+
+def camel(text: str) -> str:
+    """The name of an enumerator: `no code` is NoCode, and an empty text is Nothing."""
+    return "".join(word.capitalize() for word in text.split()) or "Nothing"
+
+
+def texts(name: str, values: Iterable[str]) -> list[str]:
+    """An array of texts."""
+    return ["", f"constexpr std::string_view {name}[] = {{", *(f"    {c_string(value)}," for value in values), "};"]
+
+
+def pairs(name: str, values: Iterable[tuple[str, str]]) -> list[str]:
+    """An array of pairs of texts."""
+    rows = [f"    {{{c_string(first)}, {c_string(second)}}}," for first, second in values]
+    return ["", f"constexpr Pair {name}[] = {{", *rows, "};"]
+
+
+def driver_tables(folder: Path) -> str:
+    """The C++ header for the launcher."""
+    names = ("options", "settings", "target", "diagnostics", "response", "mlcc")
+    options, settings, target, diagnostics, response, mlcc = driver_modules(folder, *names)
+    rows = [(name, form, meaning, *count) for name, (form, meaning, *count) in sorted(options.OPTIONS.items())]
+    body = [f"enum class Form : unsigned char {{ {', '.join(dict.fromkeys(camel(row[1]) for row in rows))} }};"]
+    body += [f"enum class Meaning : unsigned char {{ {', '.join(dict.fromkeys(camel(row[2]) for row in rows))} }};"]
+    body += ["", "struct Option {", "  std::string_view Name;", "  Form Written;", "  Meaning Means;"]
+    body += ["  unsigned char Values; ///< That follow as arguments.", "};", ""]
+    body += ["constexpr Option Options[] = {"]
+    for name, form, meaning, *count in rows:
+        values = 0 if form in (options.FLAG, options.JOINED) else count[0] if count else 1
+        body.append(f"    {{{c_string(name)}, Form::{camel(form)}, Meaning::{camel(meaning)}, {values}}},")
+    body += ["};", "", "struct Pair {", "  std::string_view First, Second;", "};"]
+    body += pairs("Objectives", options.OBJECTIVES.items())
+    body += pairs("Levels", options.LEVELS.items())
+    body += pairs("ArchitectureAliases", target.ALIASES.items())
+    body += pairs("Narrow", ((name, both[0]) for name, both in target.WIDTHS.items()))
+    body += pairs("Wide", ((name, both[1]) for name, both in target.WIDTHS.items()))
+    body += texts("OptimisingLevels", sorted(options.OPTIMISING_LEVELS))
+    body += texts("CodeExtensions", sorted(options.CODE_EXTENSIONS))
+    body += texts("CodeLanguages", sorted(options.CODE_LANGUAGES))
+    body += texts("Variables", settings.VARIABLES)
+    body += texts("CrossPrefixes", target.CROSS_PREFIXES)
+    body += texts("MicrocontrollerCores", target.MICROCONTROLLERS)
+    body += texts("Questions", mlcc.QUESTIONS)
+    body += texts("OwnPrefixes", response.OWN_PREFIXES)
+    body += ["", f"constexpr unsigned LLVMMajor = {diagnostics.LLVM_MAJOR};"]
+    body += [f"constexpr unsigned LongCommand = {response.LONG_COMMAND};"]
+    return header("MLCOMP_DRIVERTABLES_H", folder, body, "<string_view>")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("features", type=Path)
     parser.add_argument("actions", type=Path)
+    parser.add_argument("driver", type=Path)
     parser.add_argument("output", type=Path)
     options = parser.parse_args()
     write_if_changed(options.output / "FeatureTable.inc", feature_table(options.features))
     write_if_changed(options.output / "BanTable.h", ban_table(options.actions))
+    write_if_changed(options.output / "DriverTables.h", driver_tables(options.driver))
 
 
 if __name__ == "__main__":

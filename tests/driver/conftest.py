@@ -25,7 +25,7 @@ def real_mlcc(tmp_path: Path, clang: str) -> Installation:
     """An installation that executes the real clang, and has neither plugin nor policies."""
     installation = Installation(tmp_path)
     installation.plugin.unlink()
-    installation.environment = {**os.environ, "PYTHONPATH": installation.environment["PYTHONPATH"]}
+    installation.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return installation
 
 
@@ -51,9 +51,7 @@ def shared_mlcc(tmp_path_factory: pytest.TempPathFactory, clang: str, plugin: st
     make_policy(change, sequences=[*baseline["sequences"], other], sequence_scores=[0.0, -0.5])
     for arch in ("riscv32", "x86_64"):
         make_policy(installation.package / "policies" / f"{arch}-size")
-    installation.environment = {"PATH": os.environ["PATH"], "HOME": str(installation.root), "LC_ALL": "C.UTF-8"} | {
-        "PYTHONPATH": installation.environment["PYTHONPATH"]
-    }
+    installation.environment = {"PATH": os.environ["PATH"], "HOME": str(installation.root), "LC_ALL": "C.UTF-8"}
     return installation
 
 

@@ -1,8 +1,9 @@
-"""An installation of the driver in its own folder, with stand-ins for clang, plugin and policies."""
+"""An installation of the launcher and the driver in its own folder, with stand-ins for clang, plugin and policies."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ import mlcomp.policies
 
 SCRIPT = """#!{python} -B
 import sys
-from mlcomp.driver.mlcc import {function}
-sys.exit({function}())
+sys.path.insert(0, {site!r})
+from mlcomp.driver.mlcc import main
+sys.exit(main())
 """
 # Prints its arguments as JSON, or a version as clang does; counts in a file how often it was asked for that.
 FAKE_CLANG = """#!{python} -IS
@@ -32,7 +34,7 @@ class Installation:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.package = root / "site" / "mlcomp"
+        self.package = root / "lib" / "python3.11" / "site-packages" / "mlcomp"
         self.bin = root / "bin"
         self.tools = root / "tools"
         self.plugin = self.package / "lib" / "mlcomp-plugin.so"
@@ -48,13 +50,13 @@ class Installation:
             Path(mlcomp.platforms.__file__).with_name("targets.toml")
         )
         self.plugin.touch()
-        for name, function in (("mlcc", "main"), ("mlcc++", "main_cxx")):
-            self._program(self.bin / name, SCRIPT.format(python=sys.executable, function=function))
+        for name in ("mlcc", "mlcc++"):
+            shutil.copy(Path(sys.executable).with_name(name), self.bin / name)
+        self._program(self.bin / "mlcc-driver", SCRIPT.format(python=sys.executable, site=str(self.package.parent)))
         self.add_clang("clang-19")
         self.add_clang("clang++-19")
         self.environment = {
             "PATH": str(self.tools),
-            "PYTHONPATH": str(root / "site"),
             "HOME": str(root / "home"),
             "LC_ALL": "C.UTF-8",
         }

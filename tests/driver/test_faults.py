@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import onnx
 import pytest
 from behaviour import Outcome, Pair
+from installation import Installation
 from make_policy import constant_model, make_policy
 
 from mlcomp.passes_features.native import NativeError
@@ -60,13 +60,10 @@ def is_clangs_with_a_warning(pair: Pair, outcome: Outcome) -> bool:
 
 
 def test_a_plugin_that_is_no_library_stops_the_build_and_makes_nothing(fault: Pair, tmp_path: Path) -> None:
-    package = tmp_path / "site" / "mlcomp"
-    shutil.copytree(fault.installation.package, package, symlinks=True)
-    plugin = package / "lib" / "mlcomp-plugin.so"
-    plugin.unlink()
-    plugin.write_bytes(b"\x7fELF garbage")
-    environment = {"PYTHONPATH": str(tmp_path / "site")}
-    made = with_policy(fault, fault.installation.root / "keep", **environment)
+    broken = Installation(tmp_path / "broken")
+    broken.plugin.write_bytes(b"\x7fELF garbage")
+    line = [broken.bin / "mlcc", "-O=ml-size", f"--ml-policy={fault.installation.root / 'keep'}", *LINE]
+    made = fault.outcome(line)
     assert made.code != 0 and not made.files and b"mlcomp-plugin.so" in made.stderr
 
 

@@ -35,11 +35,11 @@ def imported(mlcc: Installation, *arguments: str) -> set[str]:
     """Modules that the driver imports for a command line, without those that Python itself starts with."""
     code = (
         "import sys; before = set(sys.modules); import os; os.execv = lambda *_: None;"
-        "from mlcomp.driver.mlcc import main; main(); print(*(set(sys.modules) - before))"
+        "from mlcomp.driver.mlcc import drive; drive('mlcc', sys.argv[1:]); print(*(set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-B", "-S", "-c", code, *arguments],
-        env=mlcc.environment,
+        env=mlcc.environment | {"PYTHONPATH": str(mlcc.package.parent)},
         cwd=mlcc.root,
         capture_output=True,
         text=True,
