@@ -518,7 +518,7 @@ OTHERS: tuple[Micro, ...] = (
     *(_gemm, _gemm, _matmul, _matmul, _softmax, _reduce, _reduce, _transpose, _transpose, _reshape),
     *map(_one, (pooling, pooling, elementwise, activations, normalisation, resize, slicing, slicing, unary)),
 )
-MICRO: tuple[Micro, ...] = (*(_convolution,) * 8, *(_depthwise,) * 4, *OTHERS)
+MICRO: tuple[Micro, ...] = (*(_convolution,) * 8, *(_depthwise,) * 4, *(_grouped,) * 3, *OTHERS)
 
 
 def build(benchmark: str) -> onnx.ModelProto:

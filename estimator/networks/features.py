@@ -35,11 +35,12 @@ COLUMNS = (
     *(f"activation {a}" for a in ACTIVATIONS),
     *("reuse in", "reuse weights"),  # bytes touched meanwhile
     "result bytes",  # of what is made, those in fresh memory: the network's results
+    *("live", "most live"),  # bytes of tensors that are still needed, and the most that ever are
 )
 LOOPED = (*COLUMNS, *loops.COLUMNS, *loops.FLAGS)  # of platforms that run plain C
 LOGARITHMIC = frozenset(loops.COLUMNS) | frozenset(
     "ops,in bytes,out bytes,weight bytes,bytes,c,f,h,w,ih,iw,m,k,in elements,out elements,smallest input,run,outer,"
-    "reduced,c x groups,f x groups,groups,reuse in,reuse weights,result bytes".split(",")
+    "reduced,c x groups,f x groups,groups,reuse in,reuse weights,result bytes,live,most live".split(",")
 )
 PLACES = {name: i for i, name in enumerate(LOOPED)}
 CONVOLUTIONS = {"Conv": 1, "QLinearConv": 3}  # and which input has the weights
@@ -48,6 +49,16 @@ CONVOLUTIONS = {"Conv": 1, "QLinearConv": 3}  # and which input has the weights
 def columns(x: Floats) -> tuple[str, ...]:
     """Names of the columns of a table."""
     return LOOPED if x.shape[1] == len(LOOPED) else COLUMNS
+
+
+def operator(name: str) -> str:
+    """A type without layout, without what the runtime's name says of fusion, and without subtype."""
+    return name.partition(",")[0].partition("@")[0].removeprefix("Fused")
+
+
+def is_blocked_convolution(name: str) -> bool:
+    """Whether a type's kernels are those that `blocks` counts."""
+    return name.startswith("Conv@nchwc")
 
 
 def types(mapping: Mapping, x: Floats) -> list[str]:
@@ -59,7 +70,9 @@ def types(mapping: Mapping, x: Floats) -> list[str]:
     for i, piece in enumerate(mapping.executed):
         name = piece.kind
         members = mapping.members(piece)
-        if members and members[0].type == "Conv":
+        if members and operator(name) == "Conv" and members[0].type != "Conv":
+            name = f"{members[0].type} as {name}"
+        elif members and members[0].type == "Conv":
             c, f, groups, kh, kw, stride = (values[i] for values in sizes.values())
             if groups > 1:
                 name += ", depthwise" if c == 1 and f == 1 else ", grouped"
@@ -250,3 +263,22 @@ def _cache(mapping: Mapping, rows: list[dict[str, float]]) -> None:
         touched += row["bytes"]
         for name in (*inputs, *mapping.outputs(piece)):
             after[name] = touched
+    _live(mapping, rows)
+
+
+def _live(mapping: Mapping, rows: list[dict[str, float]]) -> None:
+    """Adds the memory that tensors take while a piece works, which decides whether a cache has their buffers."""
+    tensors, end = mapping.network.tensors, len(rows)
+    last = {name: i for i, piece in enumerate(mapping.executed) for name in mapping.inputs(piece)}
+    last |= dict.fromkeys(mapping.network.outputs, end)
+    change = [0.0] * (end + 2)
+    begun = set()
+    for i, piece in enumerate(mapping.executed):
+        for name in (*mapping.inputs(piece), *mapping.outputs(piece)):
+            if name not in begun:
+                begun.add(name)
+                change[i] += tensors[name].bytes
+                change[last.get(name, i) + 1] -= tensors[name].bytes
+    live = np.cumsum(change)[:end]
+    for row, bytes_ in zip(rows, live, strict=True):
+        row["live"], row["most live"] = float(bytes_), float(live.max())

@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from mlcomp.estimator.intervals import Intervals, Range, calibrate
 from mlcomp.estimator.kinds import Mixed
-from mlcomp.estimator.networks import loops
-from mlcomp.estimator.networks.features import LOOPED, Floats, columns, natural
+from mlcomp.estimator.networks import blocks, loops
+from mlcomp.estimator.networks.features import LOOPED, Floats, columns, is_blocked_convolution, natural
 
 KINDS = ("roofline", "refined", "statistical", "mixed")
 UTILISED = ("h", "w", "c x groups", "f x groups")  # dimensions that a kernel is unrolled over
@@ -118,15 +118,16 @@ class Refined(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(np.log(np.maximum(self._seconds(columns, np.asarray(self.parameters_)), 1e-9)))
 
 
-class Loops(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """The refined kind where layers are plain C: t = overhead + sum over loops of cost times how often each runs."""
+class _Counted(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A time that is linear in counts: t = sum of cost times count, with fitted costs that are not negative."""
 
-    def _counts(self, x: Floats) -> Floats:
-        return np.column_stack([np.ones(len(x)), *(natural(x, name) for name in loops.COLUMNS)])
+    def counts(self, x: Floats) -> Floats:
+        """Counts (n, k) for rows (n, columns)."""
+        raise NotImplementedError
 
-    def fit(self, x: Floats, y: Floats) -> Loops:
+    def fit(self, x: Floats, y: Floats) -> _Counted:
         """Least squares of relative errors, rows weighted anew by their misfit, from two first weightings."""
-        counts, seconds = self._counts(x), np.exp(y)
+        counts, seconds = self.counts(x), np.exp(y)
         best = math.inf
         for weights in (1 / seconds, 1 / np.sqrt(seconds)):
             for _ in range(REWEIGHTED):
@@ -144,7 +145,24 @@ class Loops(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(nnls(counts * weights[:, None] / scale, seconds * weights)[0] / scale)
 
     def predict(self, x: Floats) -> Floats:
-        return np.asarray(np.log(np.maximum(self._counts(np.asarray(x)) @ np.asarray(self.parameters_), 1e-9)))
+        return np.asarray(np.log(np.maximum(self.counts(np.asarray(x)) @ np.asarray(self.parameters_), 1e-9)))
+
+
+class Loops(_Counted):
+    """The refined kind where layers are plain C."""
+
+    def counts(self, x: Floats) -> Floats:
+        return np.column_stack([np.ones(len(x)), *(natural(x, name) for name in loops.COLUMNS)])
+
+
+class Blocks(_Counted):
+    """The analytic part of mixed models of blocked convolutions."""
+
+    def counts(self, x: Floats) -> Floats:
+        return blocks.counts(x)
+
+
+ANALYTIC: dict[str, Callable[[], Any]] = {kind.__name__: kind for kind in (Roofline, Refined, Loops, Blocks)}
 
 
 def _part(x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -212,11 +230,11 @@ def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: i
     refined: Loops | Refined = Loops()
     if columns(x) is not LOOPED:
         refined = Refined(Refined().fit(x, y).steps_ if len(y) >= STEPPED else (1,) * len(UTILISED))
-    analytic: dict[str, Any] = {"roofline": Roofline(), "refined": refined}
-    candidates = [(kind, "", model) for kind, model in analytic.items()]
+    candidates: list[tuple[str, str, Any]] = [("roofline", "", Roofline()), ("refined", "", refined)]
+    bases = [refined, Blocks()] if is_blocked_convolution(name) else [refined]
     for label, regressor in regressors(len(y), seed).items():
         candidates.append(("statistical", label, regressor))
-        candidates.append(("mixed", label, Mixed(refined, regressor)))
+        candidates += [("mixed", label, Mixed(base, regressor)) for base in bases]
     best: dict[str, tuple[float, str, Any, Floats]] = {}
     for kind, label, model in candidates:
         predicted = _cross_validate(model, x, y, splits)

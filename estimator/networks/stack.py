@@ -24,15 +24,15 @@ from scipy.optimize import least_squares
 from mlcomp.estimator.intervals import LEAST, Range
 from mlcomp.estimator.networks.bench import samples
 from mlcomp.estimator.networks.executed import Executed, Mapping
-from mlcomp.estimator.networks.features import COLUMNS, LOOPED, Floats, columns, natural, table, types
+from mlcomp.estimator.networks.features import COLUMNS, LOOPED, Floats, columns, natural, operator, table, types
 from mlcomp.estimator.networks.graph import Network, NetworkError
-from mlcomp.estimator.networks.layers import COVER, FEWEST, LayerModel, Loops, Refined, Roofline, fit_layer
+from mlcomp.estimator.networks.layers import ANALYTIC, COVER, FEWEST, LayerModel, Refined, fit_layer
 from mlcomp.estimator.networks.mapping import MappingModel, learn
 from mlcomp.estimator.networks.runtime import CLOCKS
 from mlcomp.estimator.networks.store import Measured
 from mlcomp.policies.inference import open_model
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "network-platform.json"
 COMMON = 0.2  # of layers' errors that are the same for all layers of a network
 SMALLEST = 0.1  # of a piece's measured time, that is left when the profiler's share is taken off
@@ -164,11 +164,6 @@ def _kin(known: Sequence[str], names: npt.NDArray[np.str_]) -> dict[str, str]:
     return {name: kin for name, kin in found.items() if name not in known}
 
 
-def operator(name: str) -> str:
-    """A type without layout, without what the runtime's name says of fusion, and without subtype."""
-    return name.partition(",")[0].partition("@")[0].removeprefix("Fused")
-
-
 def notes(name: str) -> set[str]:
     """What a type says beside the operator."""
     return set(name.split(", ")[1:])
@@ -224,6 +219,11 @@ def save(fitted: Fitted, out: Path) -> None:
                 "refined": layer.models["refined"].parameters_.tolist(),
                 "steps": getattr(layer.models["refined"], "steps_", []),
                 "mixed": layer.models["mixed"].analytic_.parameters_.tolist(),
+                "analytic": {
+                    kind: type(getattr(model, "analytic_", model)).__name__
+                    for kind, model in layer.models.items()
+                    if kind != "statistical"
+                },
                 "factor": layer.intervals.factor,
                 "low": {fitted.columns[i]: layer.range.low[i] for i in used},
                 "high": {fitted.columns[i]: layer.range.high[i] for i in used},
@@ -355,13 +355,11 @@ class NetworkPlatform:
         number = layer["number"]
         if kind == "statistical":
             return self._run(f"{number}-statistical", x)
-        analytic: Roofline | Refined | Loops = Loops() if self.columns == LOOPED else Refined()
-        if kind == "roofline":
-            analytic = Roofline()
+        analytic = ANALYTIC[layer["analytic"][kind]]()
         analytic.parameters_ = np.array(layer[kind])
         if isinstance(analytic, Refined):
             analytic.steps_ = layer["steps"]
-        rough = analytic.predict(x)
+        rough: Floats = analytic.predict(x)
         if kind != "mixed":
             return rough
         return rough + self._run(f"{number}-mixed", np.column_stack([x, rough]))
