@@ -4,7 +4,7 @@ python benchmarks/packages.py --out benchmarks/results/packages.json [PACKAGE ..
 
 Needs bison, flex, check, libsubunit-dev, libssl-dev, faketime and binutils-arm-linux-gnueabi beside what make setup
 installs. The file grows with every build, and an interrupted run goes on where it stopped. A package is built again
-where its recipe, clang, the plugin or a policy has changed since.
+where its recipe, clang, mlcc, the plugin or a policy has changed since.
 """
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ def digest_of(row: dict[str, Any], policies: list[str]) -> str:
     """Changes with all that a package's results depend on."""
     done = subprocess.run([find_program("clang-19"), "--version"], check=True, capture_output=True, text=True)
     digest = hashlib.sha256(json.dumps([row, policies, done.stdout.splitlines()[0]], sort_keys=True).encode())
-    for file in (PLUGIN, *(Path(folder, MANIFEST) for folder in policies if folder)):
+    launcher = Path(sys.executable).with_name("mlcc")
+    for file in (launcher, PLUGIN, *(Path(folder, MANIFEST) for folder in policies if folder)):
         digest.update(Path(file).read_bytes())  # a manifest has the digests of its policy's other files
     return digest.hexdigest()
 

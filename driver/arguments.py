@@ -31,10 +31,9 @@ class Request:
 
     @property
     def links_with_lto(self) -> bool:
-        """Whether ld.lld optimises the whole program at the end."""
+        """Whether the linker optimises the whole program at the end."""
         links = self.has_input and not self.stops_early and not self.skips_link
-        linker = self.linker.rpartition("/")[2].removesuffix(".exe").removeprefix("ld.")
-        return links and self.lto in ("-flto", "full", "auto", "jobserver") and linker.partition("-")[0] == "lld"
+        return links and self.lto in ("-flto", "full", "auto", "jobserver")
 
     def set_level(self, level: str) -> None:
         """Give clang the level that stands for the objective."""
@@ -63,6 +62,8 @@ def parse(words: list[Word], everywhere: str = "") -> Request:
         elif text.startswith("--ml-"):
             _read_own(request, text)
             continue
+        elif text.startswith("-Oml"):
+            raise DriverError(f"'{text}' is no level; did you mean -O=ml{text[4:]}?")
         elif text.startswith("-O=ml") or (everywhere and text in options.OPTIMISING_LEVELS):
             _read_objective(request, text if text.startswith("-O=ml") else everywhere)
             request.arguments.append(_PLACE)

@@ -14,10 +14,13 @@ import tomllib
 from mlcomp.driver.arguments import parse
 from mlcomp.driver.diagnostics import LLVM_MAJOR, DriverError, nearest
 from mlcomp.driver.learned import Plan, compile_arguments
+from mlcomp.driver.options import LEVELS, OBJECTIVES, OWN_OPTIONS
 from mlcomp.driver.policy import PACKAGE, shipped_policy
 from mlcomp.driver.response import expand, quoted
+from mlcomp.driver.settings import QUESTIONS, VARIABLES
 from mlcomp.driver.target import architecture
 
+HELP = "--ml-help"
 TARGETS = os.path.join(PACKAGE, "platforms", "targets.toml")
 CMAKE = """\
 # CMake toolchain: mlcc for {name}. Made by: mlcc --cmake-toolchain {line}
@@ -28,6 +31,8 @@ set(CMAKE_ASM_COMPILER "{mlcc}")
 set(CMAKE_AR llvm-ar-{llvm})
 set(CMAKE_RANLIB llvm-ranlib-{llvm})
 foreach(language C CXX ASM)
+  set(CMAKE_${{language}}_COMPILER_AR llvm-ar-{llvm})
+  set(CMAKE_${{language}}_COMPILER_RANLIB llvm-ranlib-{llvm})
   set(CMAKE_${{language}}_FLAGS_INIT "{flags}")
 endforeach()
 foreach(language C CXX)
@@ -57,6 +62,8 @@ strip = 'llvm-strip-{llvm}'
 optimization = 'plain'
 c_args = {arguments}
 cpp_args = {arguments}
+c_link_args = {objective}
+cpp_link_args = {objective}
 
 [properties]
 needs_exe_wrapper = {needs_wrapper}
@@ -73,6 +80,8 @@ MESON_FAMILIES = {"thumb": "arm", "i386": "x86"}
 
 def answer(program: str, clang: str, arguments: list[str]) -> str:
     """The text that the first question on the command line asks for; the other arguments belong to it."""
+    if HELP in arguments:
+        return own_help()
     if "--print-config" in arguments:
         return clang_config(program, clang, [a for a in arguments if a != "--print-config"])
     makers = {"--cmake-toolchain": cmake_toolchain, "--meson-cross": meson_cross}
@@ -84,6 +93,17 @@ def answer(program: str, clang: str, arguments: list[str]) -> str:
             raise DriverError(f"{question} needs a target: {question} riscv32")
         target, *rest = rest
     return makers[question](program, clang, target, [*arguments[:at], *rest])
+
+
+def own_help() -> str:
+    """What mlcc understands beside clang's options."""
+    rows = [(f"-O={name}", f"optimise for {goal}; clang gets {LEVELS[goal]}") for name, goal in OBJECTIVES.items()]
+    rows += [(f"{name}={values}", "") for name, (_, values) in OWN_OPTIONS.items()]
+    rows += [(name, "print what a build system needs, or clang's --config file") for name in QUESTIONS if name != HELP]
+    lines = [f"  {name:<50} {text}".rstrip() for name, text in rows]
+    return "\n".join(
+        ["Beside clang's options (mlcc --help), mlcc has:", *lines, f"Variables: {' '.join(VARIABLES)}", ""]
+    )
 
 
 def cmake_toolchain(program: str, clang: str, target: str, arguments: list[str]) -> str:
@@ -121,6 +141,7 @@ def meson_cross(program: str, clang: str, target: str, arguments: list[str]) -> 
         cxx=_meson_list([f"{mlcc}++", *first, *flags]),
         llvm=LLVM_MAJOR,
         arguments=_meson_list([objective or "-O=ml-size", *more]),
+        objective=_meson_list([objective or "-O=ml-size"]),
         needs_wrapper="false" if here else "true",
         system="linux" if here else "none",
         family=MESON_FAMILIES.get(arch, arch),
@@ -137,6 +158,8 @@ def clang_config(program: str, clang: str, arguments: list[str]) -> str:
     plan = Plan(program, clang, arguments)
     if not plan.request.objective:
         raise DriverError("--print-config needs an objective, such as -O=ml-size")
+    if plan.request.has_input:
+        raise DriverError("--print-config takes options only, such as those in CFLAGS, and no input files")
     if plan.problem:
         raise DriverError(plan.problem)
     options = [*plan.plugin_options(), f"-mlcomp-level={plan.level.removeprefix('-')}"]

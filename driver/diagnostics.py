@@ -25,5 +25,5 @@ def nearest(name: str, known: list[str]) -> str:
     """A hint at the known name that `name` was probably meant to be, or at all of them."""
     import difflib  # slow to import, and only needed for bad input
 
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else "known are " + ", ".join(known)

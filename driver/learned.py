@@ -15,7 +15,7 @@ from mlcomp.driver.policy import PACKAGE, named_policy, objective_of, shipped_po
 from mlcomp.driver.response import expand, shorten
 from mlcomp.driver.settings import Settings, objective_everywhere
 from mlcomp.driver.target import architecture, cross_target
-from mlcomp.driver.toolchain import major_version
+from mlcomp.driver.toolchain import is_lld, linker_of, major_version
 
 LINKER_VARIABLE = "MLCOMP_PLUGIN_OPTIONS"
 PLUGIN = os.path.join(PACKAGE, "lib", "mlcomp-plugin.so")
@@ -25,7 +25,7 @@ class Plan:
     """What is made of a command line with options of ours.
 
     `folder` is the policy's and `level` clang's, both empty without an objective; `problem` says why there is no
-    policy, or is empty.
+    policy, or is empty. `loads_in_linker` is whether ld.lld optimises the whole program with it.
     """
 
     def __init__(self, program: str, clang: str, arguments: list[str]) -> None:
@@ -43,6 +43,9 @@ class Plan:
             except UnusableError as problem:
                 self.problem = str(problem)
             self.request.set_level(self.level)
+        self.loads_in_linker = bool(self.level) and self.request.links_with_lto
+        if self.loads_in_linker:
+            self.loads_in_linker = is_lld(self.request.linker or linker_of(clang, self.request.arguments))
 
     def plugin_options(self) -> list[str]:
         """What the plugin is told."""
@@ -64,9 +67,9 @@ def translate(program: str, clang: str, arguments: list[str]) -> list[str]:
     plan = Plan(program, clang, arguments)
     request, settings = plan.request, plan.settings
     first: list[str] = []
-    if request.objective and (request.optimises or request.links_with_lto) and not settings.disabled:
+    if request.objective and (request.optimises or plan.loads_in_linker) and not settings.disabled:
         if not plan.problem:
-            first = _plugin_arguments(request, plan.plugin_options())
+            first = _plugin_arguments(plan)
         elif settings.strict:
             raise DriverError(plan.problem)
         else:
@@ -107,11 +110,11 @@ def compile_arguments(plugin_options: list[str]) -> list[str]:
     return arguments
 
 
-def _plugin_arguments(request: Request, plugin_options: list[str]) -> list[str]:
+def _plugin_arguments(plan: Plan) -> list[str]:
     """What makes clang, and ld.lld where it optimises a whole program, use the plugin."""
-    arguments = compile_arguments(plugin_options) if request.optimises else []
-    if request.links_with_lto:
+    arguments = compile_arguments(plan.plugin_options()) if plan.request.optimises else []
+    if plan.loads_in_linker:
         arguments += ["-Xlinker", f"--load-pass-plugin={PLUGIN}"]
         # ld.lld reads its options before it loads plugins, so that it knows none of theirs.
-        os.environ[LINKER_VARIABLE] = "\n".join(plugin_options)
+        os.environ[LINKER_VARIABLE] = "\n".join(plan.plugin_options())
     return arguments

@@ -11,11 +11,8 @@ import os
 import sys
 
 from mlcomp.driver.diagnostics import DriverError, say
-from mlcomp.driver.settings import check_environment
+from mlcomp.driver.settings import QUESTIONS, check_environment
 from mlcomp.driver.toolchain import find_clang
-
-QUESTIONS = ("--cmake-toolchain", "--meson-cross", "--print-config")
-"""What is answered here, without clang."""
 
 
 def main() -> int:
@@ -44,7 +41,7 @@ def drive(program: str, arguments: list[str]) -> int:
             from mlcomp.driver.ccache import preprocess
 
             return preprocess(program, clang, arguments)
-        ours = any(a.startswith(("-O=ml", "--ml-", "@")) for a in arguments)
+        ours = any(a.startswith(("-O=ml", "-Oml", "--ml-", "@")) for a in arguments)
         if ours or "-mlcc" in program or os.environ.get("MLCC_OBJECTIVE"):
             from mlcomp.driver.learned import translate
 

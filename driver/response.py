@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-OWN_PREFIXES = ("-O=ml", "--ml-")
+OWN_PREFIXES = ("-O=ml", "-Oml", "--ml-")
 """How the arguments begin that are ours alone."""
 
 LONG_COMMAND = 96 * 1024

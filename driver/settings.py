@@ -7,6 +7,9 @@ import os
 from mlcomp.driver.diagnostics import DriverError, nearest, say
 
 VARIABLES = "MLCC_CLANG MLCC_OBJECTIVE MLCC_POLICY MLCC_EFFORT MLCC_DISABLE MLCC_STRICT MLCC_LOG".split()
+QUESTIONS = ("--cmake-toolchain", "--meson-cross", "--ml-help", "--print-config")
+"""What is answered here, without clang."""
+
 METRICS = ("size", "time", "energy")
 
 
@@ -39,7 +42,7 @@ def objective_everywhere() -> str:
 
     name = os.environ.get("MLCC_OBJECTIVE", "")
     if name and name not in OBJECTIVES:
-        raise DriverError(f"MLCC_OBJECTIVE='{name}' is none; {nearest(name, list(OBJECTIVES))}")
+        raise DriverError(f"MLCC_OBJECTIVE='{name}' is no objective; {nearest(name, list(OBJECTIVES))}")
     return f"-O={name}" if name else ""
 
 

@@ -87,6 +87,22 @@ def major_version(path: str) -> int:
     return answer
 
 
+def linker_of(clang: str, arguments: list[str]) -> str:
+    """The program that clang would link with, by what `-###` prints; empty if it tells none."""
+    import subprocess
+
+    command = [clang, "-###", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    last = done.stderr.decode(errors="surrogateescape").rstrip().rpartition("\n")[2].strip()
+    return last[1:].partition('"')[0] if done.returncode == 0 and last[:1] == '"' else ""
+
+
+def is_lld(linker: str) -> bool:
+    """Whether a linker's name or path is ld.lld's, or what `-fuse-ld` calls it."""
+    name = linker.rpartition("/")[2].removesuffix(".exe").removeprefix("ld.")
+    return name.partition("-")[0] == "lld"
+
+
 def _ask_version(path: str) -> int:
     import subprocess  # slow to import, and the answer is remembered
 

@@ -13,11 +13,12 @@ Names = npt.NDArray[np.str_]
 
 CANDIDATES = 20  # that a compiler chooses from
 DRAWS = 40  # of so many candidates, for each program
+WORST = 5.0  # of logarithms: an error beyond counts as so large, as a model may be far off outside of its data
 
 
 def relative_errors(predicted: Floats, measured: Floats) -> Floats:
     """|predicted / measured - 1| of logarithms of ratios, shape (n,)."""
-    return np.asarray(np.abs(np.expm1(predicted - measured)))
+    return np.asarray(np.abs(np.expm1(np.clip(predicted - measured, -WORST, WORST))))
 
 
 def mean_spearman(predicted: Floats, measured: Floats, programs: Names) -> float:

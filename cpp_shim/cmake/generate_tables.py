@@ -133,8 +133,8 @@ def pairs(name: str, values: Iterable[tuple[str, str]]) -> list[str]:
 
 def driver_tables(folder: Path) -> str:
     """The C++ header for the launcher."""
-    names = ("options", "settings", "target", "diagnostics", "response", "mlcc")
-    options, settings, target, diagnostics, response, mlcc = driver_modules(folder, *names)
+    names = ("options", "settings", "target", "diagnostics", "response")
+    options, settings, target, diagnostics, response = driver_modules(folder, *names)
     rows = [(name, form, meaning, *count) for name, (form, meaning, *count) in sorted(options.OPTIONS.items())]
     body = [f"enum class Form : unsigned char {{ {', '.join(dict.fromkeys(camel(row[1]) for row in rows))} }};"]
     body += [f"enum class Meaning : unsigned char {{ {', '.join(dict.fromkeys(camel(row[2]) for row in rows))} }};"]
@@ -156,7 +156,7 @@ def driver_tables(folder: Path) -> str:
     body += texts("Variables", settings.VARIABLES)
     body += texts("CrossPrefixes", target.CROSS_PREFIXES)
     body += texts("MicrocontrollerCores", target.MICROCONTROLLERS)
-    body += texts("Questions", mlcc.QUESTIONS)
+    body += texts("Questions", settings.QUESTIONS)
     body += texts("OwnPrefixes", response.OWN_PREFIXES)
     body += ["", f"constexpr unsigned LLVMMajor = {diagnostics.LLVM_MAJOR};"]
     body += [f"constexpr unsigned LongCommand = {response.LONG_COMMAND};"]

@@ -22,6 +22,7 @@ namespace mlcomp {
 
 static constexpr int ExitFailed = 71;
 static constexpr int ExitOutOfMemory = 72;
+static constexpr int ExitRefused = 73; // code generation reports an error
 
 static bool Reported = false;
 
@@ -34,7 +35,7 @@ namespace {
 struct QuietHandler : DiagnosticHandler {
   bool handleDiagnostics(const DiagnosticInfo &DI) override {
     if (DI.getSeverity() == DS_Error)
-      _exit(ExitFailed);
+      _exit(ExitRefused);
     Reported |= DI.getSeverity() != DS_Remark;
     return true;
   }
@@ -169,6 +170,8 @@ bool canTakeOver(const Module &M) { return Isolation::canTakeOver(M.getContext()
 static ChildEnd endOf(int Status) {
   if (WIFEXITED(Status) && WEXITSTATUS(Status) == 0)
     return ChildEnd::Completed;
+  if (WIFEXITED(Status) && WEXITSTATUS(Status) == ExitRefused)
+    return ChildEnd::Refused;
   if (WIFEXITED(Status) && WEXITSTATUS(Status) == ExitOutOfMemory)
     return ChildEnd::OutOfMemory;
   if (WIFSIGNALED(Status) && WTERMSIG(Status) == SIGPROF)

@@ -25,6 +25,7 @@ static std::string endName(ChildEnd End) {
   case ChildEnd::Completed:
   case ChildEnd::TookOver:
     return "measured";
+  case ChildEnd::Refused:
   case ChildEnd::Crashed:
     return "failed";
   case ChildEnd::TimedOut:

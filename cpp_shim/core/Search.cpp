@@ -217,7 +217,9 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
     return Applied.takeError();
   Result.Applied = *Applied;
   Result.Object = Lab.takeObject();
-  if (!Result.baseline().Result.measured())
+  if (Result.baseline().Result.End == ChildEnd::Refused)
+    Result.Measured = false; // the code has errors, which clang will report
+  else if (!Result.baseline().Result.measured())
     return createStringError(inconvertibleErrorCode(), "the baseline could not be measured");
   return Result;
 }

@@ -50,6 +50,7 @@ static void note(Request &R, const Option &Entry, const string &Value) {
   switch (Entry.Means) {
   case Meaning::Nothing:
   case Meaning::Language:
+  case Meaning::Linker:
     break;
   case Meaning::Level:
     R.Objective.clear();
@@ -71,9 +72,6 @@ static void note(Request &R, const Option &Entry, const string &Value) {
     break;
   case Meaning::Lto:
     R.LTO = Value.empty() ? Name : Value;
-    break;
-  case Meaning::Linker:
-    R.Linker = Value;
     break;
   case Meaning::FramePointers:
     R.KeepsFrames = Name != "-fomit-frame-pointer";
@@ -131,15 +129,8 @@ static void dropOverriddenLevels(Request &R) {
 }
 
 bool Request::linksWithLTO() const {
-  if (!HasInput || StopsEarly || SkipsLink)
-    return false;
-  string Name = Linker.substr(Linker.rfind('/') + 1);
-  if (endsWith(Name, ".exe"))
-    Name.resize(Name.size() - 4);
-  if (startsWith(Name, "ld."))
-    Name.erase(0, 3);
   bool Full = LTO == "-flto" || LTO == "full" || LTO == "auto" || LTO == "jobserver";
-  return Full && Name.substr(0, Name.find('-')) == "lld";
+  return Full && HasInput && !StopsEarly && !SkipsLink;
 }
 
 std::optional<Request> parse(const std::vector<string> &Words, const string &Everywhere) {
@@ -158,6 +149,8 @@ std::optional<Request> parse(const std::vector<string> &Words, const string &Eve
       if (!readOwn(R, Text))
         return std::nullopt;
       continue;
+    } else if (startsWith(Text, "-Oml")) {
+      return std::nullopt;
     } else if (startsWith(Text, "-O=ml") || (!Everywhere.empty() && contains(OptimisingLevels, Text))) {
       string_view Objective = lookUp(Objectives, (startsWith(Text, "-O=ml") ? Text : Everywhere).substr(3));
       if (Objective.empty())

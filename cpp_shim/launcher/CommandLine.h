@@ -13,12 +13,12 @@ struct Request {
   int LevelAt = -1;                   ///< Where the level of the objective goes.
   std::string Objective;              ///< Empty if no -O=ml... is in force.
   std::string Effort, Policy;         ///< What our own options say.
-  std::string Target, CPU, Architecture, InstructionSet, Width, Linker, LTO;
+  std::string Target, CPU, Architecture, InstructionSet, Width, LTO;
   bool HasInput = false, HasCode = false, StopsEarly = false, SkipsLink = false, KeepsFrames = false;
 
   bool optimises() const { return HasCode && !StopsEarly; }
 
-  /// Whether ld.lld optimises the whole program at the end.
+  /// Whether the linker optimises the whole program at the end.
   bool linksWithLTO() const;
 };
 

@@ -113,10 +113,21 @@ static bool isOurVersion(const string &Path) {
   return false;
 }
 
-/// The Python package beside this program; empty unless there is one and Python has no reason to take
-/// another.
+/// Whether Python is told of a package elsewhere.
+static bool hasOtherPackage() {
+  string Path = environment("PYTHONPATH");
+  for (size_t Begin = 0; Begin < Path.size();) {
+    size_t End = std::min(Path.find(':', Begin), Path.size());
+    if (isFile(Path.substr(Begin, End - Begin) + "/mlcomp/driver/mlcc.py"))
+      return true;
+    Begin = End + 1;
+  }
+  return false;
+}
+
+/// The Python package beside this program; empty unless there is exactly one.
 static string findPackage(const string &Own) {
-  if (!environment("PYTHONPATH").empty() || !environment("PYTHONHOME").empty())
+  if (hasOtherPackage())
     return "";
   string Found;
   for (const char *Libraries : {"lib", "lib64"})
@@ -263,7 +274,11 @@ int main(int Count, char **Values) {
   if (std::optional<Words> Command = usualCommand(Program, Own, Arguments))
     execute(*Command);
   Arguments.insert(Arguments.begin(), {folderOf(Own) + "/mlcc-driver", Program});
+  unsetenv("PYTHONHOME"); // of another Python; that of ours never needs it
   execute(Arguments);
-  fprintf(stderr, "mlcc: error: cannot execute %s: %s\n", Arguments[0].c_str(), strerror(errno));
+  fprintf(stderr,
+          "mlcc: error: cannot execute %s: %s; link to mlcc rather than copying or moving it, or install it "
+          "again\n",
+          Arguments[0].c_str(), strerror(errno));
   return 1;
 }

@@ -113,8 +113,11 @@ public:
   explicit DoubtfulHandler(std::unique_ptr<llvm::DiagnosticHandler> Own) : Own(std::move(Own)) {}
 
   bool handleDiagnostics(const llvm::DiagnosticInfo &Info) override {
-    if (Info.getSeverity() == llvm::DS_Error)
+    if (Info.getSeverity() == llvm::DS_Error) {
+      if (IsStrict && Own)
+        Own->handleDiagnostics(Info);
       takeCrashPath("error with the policy's choice, which was not measured");
+    }
     return Own && Own->handleDiagnostics(Info);
   }
   bool isAnalysisRemarkEnabled(llvm::StringRef Pass) const override {

@@ -17,7 +17,7 @@ SET = 4  # blocks of filters that are made at once
 POINTWISE_PASS = 128  # input channels
 UNROLLED = 6  # positions
 CACHES = (32e3, 1e6, 16e6)  # bytes: of the first, the second, a share of the third level
-LONGEST_PADDING = 4  # output positions at an edge whose windows are looked at one by one
+LONGEST_PADDING = 8  # output positions at an edge whose windows are looked at one by one
 
 
 def counts(x: Floats) -> Floats:

@@ -30,7 +30,7 @@ COLUMNS = (
     *("kh", "kw", "stride", "dilation", "groups", "padding"),
     *("m", "k", "inputs", "outputs", "in elements", "out elements", "smallest input"),
     *("run", "outer", "reduced", "rank", "moved", "axis"),  # access patterns
-    *("c % 16", "f % 16", "f % 64", "w % 6", "c x groups", "f x groups"),
+    *("c % 16", "f % 16", "f % 64", "w % 6", "plane % 4", "c x groups", "f x groups"),
     *("sum", "mode", "ceil", "count pad", "members"),
     *(f"activation {a}" for a in ACTIVATIONS),
     *("reuse in", "reuse weights"),  # bytes touched meanwhile
@@ -74,8 +74,11 @@ def types(mapping: Mapping, x: Floats) -> list[str]:
             name = f"{members[0].type} as {name}"
         elif members and members[0].type == "Conv":
             c, f, groups, kh, kw, stride = (values[i] for values in sizes.values())
-            if groups > 1:
-                name += ", depthwise" if c == 1 and f == 1 else ", grouped"
+            blocked = is_blocked_convolution(name)  # whose kernels are the same for every group
+            if groups > 1 and c == 1 and f == 1:
+                name += ", depthwise"
+            elif groups > 1 and not blocked:
+                name += ", grouped"
             elif c < 16:
                 name += ", few channels"
             elif kh * kw == 1:
@@ -137,6 +140,7 @@ def _describe(mapping: Mapping, piece: Executed) -> dict[str, float]:
                 row[f"activation {layer.type}"] = 1
     for name, size in (("c", 16), ("f", 16), ("f", 64), ("w", 6)):
         row[f"{name} % {size}"] = row.get(name, 0) % size
+    row["plane % 4"] = row.get("h", 0) * row.get("w", 0) % 4
     row.setdefault("groups", 1)
     row["c x groups"], row["f x groups"] = (row.get(k, 0) * row["groups"] for k in "cf")
     return row

@@ -36,8 +36,10 @@ LONGEST_CALIBRATION = 1200
 FOLDS = 3
 FEWEST = 12  # rows that a type needs for a model of its own
 FEW = 1500  # rows up to which models that grow with them are tried
+LIGHT = 0.1  # share of weights in bytes, up to which a rate of their own cannot be told
 STEPPED = 60  # rows from which units that kernels are unrolled by can be told
 MANY = 250  # rows from which boosting is tried
+BOOSTED = {"boosted trees": "squared_error", "boosted trees, median": "absolute_error"}  # few slow runs do not count
 COVER = 0.9
 REWEIGHTED = 6  # times that rows are weighted anew
 TYPICAL_MISFIT = 0.03  # of loops; rows that fit much worse count less
@@ -70,7 +72,7 @@ class Refined(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """t = overhead + max(operations / (P u), data / B + weights / W), u = the product of utilisations.
 
     The utilisation of a dimension x by a unit of s is x / (ceil(x / s) s), softened to 1 / (1 - a + a / u); s and a
-    are fitted for each dimension, s only if `steps` does not give them.
+    are fitted for each dimension, s only if `steps` does not give them. Where weights are few, they count as data.
     """
 
     def __init__(self, steps: Sequence[int] | None = None) -> None:
@@ -94,14 +96,18 @@ class Refined(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, x: Floats, y: Floats) -> Refined:
         x, y = _part(x, y)
+        light = np.quantile(natural(x, "weight bytes") / np.maximum(natural(x, "bytes"), 1), 0.9) < LIGHT
         rough = Roofline().begin(x, y)
         start = np.array([y.min() - 0.5, *rough, rough[1], *(0.5,) * len(UTILISED)])
         low = np.array([-25.0, *(0.0,) * 3, *(0.0,) * len(UTILISED)])
         high = np.array([y.min() + 0.5, *(HIGHEST,) * 3, *(1.0,) * len(UTILISED)])
 
         def attempt(steps: Sequence[int], begin: Floats) -> tuple[float, Floats, list[int]]:
-            columns = self._columns(x, steps)
+            ops, data, weights, waste = self._columns(x, steps)
+            columns = (ops, data + weights, 0 * weights, waste) if light else (ops, data, weights, waste)
             found = _least_squares(lambda p: self._seconds(columns, p), begin, y, low, high)
+            if light:
+                found[3] = found[2]
             error = np.abs(np.log(np.maximum(self._seconds(columns, found), 1e-9)) - y).mean()
             return float(error), found, list(steps)
 
@@ -191,16 +197,18 @@ def regressors(rows: int, seed: int) -> dict[str, Any]:
     """Regressors of the statistical kind, and of what the analytic part of a mixed model leaves."""
     found: dict[str, Any] = {}
     if rows >= MANY:
-        found["boosted trees"] = HistGradientBoostingRegressor(
-            max_iter=250,
-            learning_rate=0.08,
-            max_leaf_nodes=24,
-            min_samples_leaf=8,
-            l2_regularization=1.0,
-            max_features=0.5,
-            early_stopping=False,
-            random_state=seed,
-        )
+        for label, loss in BOOSTED.items():
+            found[label] = HistGradientBoostingRegressor(
+                loss=loss,
+                max_iter=250,
+                learning_rate=0.08,
+                max_leaf_nodes=24,
+                min_samples_leaf=8,
+                l2_regularization=1.0,
+                max_features=0.5,
+                early_stopping=False,
+                random_state=seed,
+            )
     if rows <= FEW:
         found["extra trees"] = ExtraTreesRegressor(40, min_samples_leaf=3, max_features=0.5, random_state=seed)
         found["ridge"] = make_pipeline(StandardScaler(), Ridge(10.0))
@@ -266,8 +274,3 @@ def _cross_validate(model: Any, x: Floats, y: Floats, splits: list[Any]) -> Floa
             warnings.simplefilter("ignore", RuntimeWarning)
             predicted[test] = clone(model).fit(x[train], y[train]).predict(x[test])
     return predicted
-
-
-def relative_error(predicted: Floats, y: Floats) -> float:
-    """Mean |predicted / measured - 1| of logarithms; nan if there are none."""
-    return float(np.abs(np.expm1(predicted - y)).mean()) if len(y) else math.nan

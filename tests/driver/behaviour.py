@@ -77,7 +77,7 @@ class Pair:
         program = self.installation.bin / ("mlcc++" if cxx else "mlcc")
         words = shlex.split(line.replace("{O}", "-O=ml-size"))
         more = {"MLCC_STRICT": "1", "MLCC_POLICY": str(self.installation.root / policy), "MLCC_EFFORT": EFFORTS[policy]}
-        return self.outcome([program, *words], standard_input, **more, **environment)
+        return self.outcome([program, *words], standard_input, **(more | environment))
 
     def check(self, line: str, standard_input: bytes | None = None, cxx: bool = False, **environment: str) -> Outcome:
         """Asserts that mlcc does what clang does; gives the outcome."""

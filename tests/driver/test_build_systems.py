@@ -143,6 +143,13 @@ def test_make_with_levels_of_its_own_is_turned_by_one_variable(project: Pair) ->
     assert modules(project) == {"main.c", "two.c"}
 
 
+def test_help_names_what_mlcc_adds_to_clang(pair: Pair) -> None:
+    made = pair.outcome([pair.installation.bin / "mlcc", "--ml-help"])
+    assert (made.code, made.stderr) == (0, b"")
+    for name in ("-O=ml-size", "--ml-effort=", "--print-config", "MLCC_OBJECTIVE"):
+        assert name.encode() in made.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -151,6 +158,7 @@ def test_make_with_levels_of_its_own_is_turned_by_one_variable(project: Pair) ->
         (["--cmake-toolchain", "riscv"], "'riscv' is no target; give a triple or one of ours: did you mean riscv32?"),
         (["--cmake-toolchain", "riscv32", "-O=ml-sise"], "unknown objective 'ml-sise' in '-O=ml-sise'; did you mean"),
         (["--print-config"], "--print-config needs an objective, such as -O=ml-size"),
+        (["--print-config", "-O=ml-size", "a.c"], "--print-config takes options only"),
         (["--print-config", "-O=ml-time"], "no time policy for x86_64"),
     ],
 )

@@ -248,3 +248,13 @@ def test_many_compilers_may_unpack_one_policy_at_once(fault: Pair, tmp_path: Pat
     ends = [(process.communicate()[1], process.returncode) for process in running]
     assert ends == [(b"", 0)] * 8
     assert len({fault.folder.joinpath(f"{i}.o").read_bytes() for i in range(8)}) == 1
+
+
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_errors_that_only_code_generation_finds_are_clangs(pair: Pair, strict: str) -> None:
+    pair.write({"asm.c": 'void f(void) { __asm__("no_such_instruction"); }\n'})
+    expected = pair.clangs("{O} -c asm.c")
+    assert expected.code == 1 and b"asm.c:1:" in expected.stderr
+    assert pair.mlccs("{O} -c asm.c", "change", MLCC_EFFORT="1", MLCC_STRICT=strict) == expected
+    quick = pair.mlccs("{O} -c asm.c", "change", MLCC_EFFORT="0", MLCC_STRICT=strict)
+    assert quick.code != 0 and not quick.files and b"asm.c:1:" in quick.stderr

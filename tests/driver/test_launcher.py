@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -43,7 +44,9 @@ USUAL: dict[str, list[str]] = {
 UNUSUAL: dict[str, list[str]] = {
     "question": ["--print-config", "-O=ml-size"],
     "response file": ["@words", "-c", "a.c"],
+    "help": ["--ml-help"],
     "unknown objective": ["-O=ml-sise", "-c", "a.c"],
+    "no equals": ["-Oml-size", "-c", "a.c"],
     "unknown option": ["-O=ml-size", "--ml-efort=1", "-c", "a.c"],
     "effort": ["-O=ml-size", "--ml-effort=4", "-c", "a.c"],
     "no value": ["-O=ml-size", "--ml-effort=", "-c", "a.c"],
@@ -53,6 +56,7 @@ UNUSUAL: dict[str, list[str]] = {
     "balanced policy": ["-O=ml", "--ml-policy=thumb-size", "-c", "a.c"],
     "explain": ["-O=ml-size", "--ml-explain", "-c", "a.c"],
     "weights": ["-O=ml", "--ml-weights=size=1", "-c", "a.c"],
+    "whole program by default": ["-O=ml-size", "-flto", "a.o"],
     "whole program": ["-O=ml-size", "-flto", "-fuse-ld=/usr/bin/ld.lld-19", "a.c"],
     "long": ["-O=ml-size", f"-D{'x' * 98304}", "-c", "a.c"],
 }
@@ -66,6 +70,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "policy": {"MLCC_POLICY": "riscv32-size", "MLCC_OBJECTIVE": "ml-size"},
     "clang by name": {"MLCC_CLANG": "clang-19"},
     "clang by path": {"MLCC_CLANG": "{tools}/clang-19", "MLCC_OBJECTIVE": "ml-size"},
+    "another Python": {"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere", "MLCC_OBJECTIVE": "ml-size"},
     "clang by folder": {"MLCC_CLANG": "{tools}/llvm-19/bin/clang", "MLCC_OBJECTIVE": "ml-size"},
 }
 TROUBLED: dict[str, dict[str, str]] = {
@@ -75,7 +80,7 @@ TROUBLED: dict[str, dict[str, str]] = {
     "unknown objective": {"MLCC_OBJECTIVE": "ml-sise"},
     "no clang": {"MLCC_CLANG": "clang-17"},
     "another clang": {"MLCC_CLANG": "{tools}/clang-18", "MLCC_OBJECTIVE": "ml-size"},
-    "other modules": {"PYTHONPATH": "/nowhere", "MLCC_OBJECTIVE": "ml-size"},
+    "another package": {"PYTHONPATH": "/nowhere:{package}", "MLCC_OBJECTIVE": "ml-size"},
 }
 Seen = tuple[int, str, str]
 
@@ -107,7 +112,8 @@ class Both:
             self.hidden.rename(self.driver)
 
     def _run(self, command: list[str | Path], environment: dict[str, str]) -> Seen:
-        more = {name: value.format(tools=self.installation.tools) for name, value in environment.items()}
+        folders = {"tools": self.installation.tools, "package": self.installation.package.parent}
+        more = {name: value.format(**folders) for name, value in environment.items()}
         done = subprocess.run(
             command,
             env=self.installation.environment | more,
@@ -142,7 +148,7 @@ def test_variables_mean_the_same_without_python(both: Both, name: str, program: 
     path = both.installation.bin / program
     made = both.alone(path, LINE, ENVIRONMENTS[name])
     assert made[0] == 0
-    assert made == both.python(path, LINE, ENVIRONMENTS[name])
+    assert made == both.python(path, LINE, {**ENVIRONMENTS[name], "PYTHONHOME": ""})
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
@@ -157,6 +163,18 @@ def test_troubles_are_left_to_python(both: Both, name: str) -> None:
     path = both.installation.bin / "mlcc"
     assert "mlcc-driver" in both.alone(path, LINE, TROUBLED[name])[2]
     assert both.launcher(path, LINE, TROUBLED[name]) == both.python(path, LINE, TROUBLED[name])
+
+
+def test_the_python_driver_starts_beside_a_home_of_another_python(both: Both) -> None:
+    path = both.installation.bin / "mlcc"
+    made = both.launcher(path, ["-O=ml-sise", "-c", "a.c"], {"PYTHONHOME": "/nowhere"})
+    assert made == (1, "", "mlcc: error: unknown objective 'ml-sise' in '-O=ml-sise'; did you mean ml-size?\n")
+
+
+def test_a_copied_launcher_says_what_it_lacks(both: Both, tmp_path: Path) -> None:
+    copied = shutil.copy(both.installation.bin / "mlcc", tmp_path)
+    code, out, error = both.launcher(Path(copied), ["-O=ml-size", "-c", "a.c"], {})
+    assert (code, out) == (1, "") and error.count("\n") == 1 and "link to mlcc rather than copying" in error
 
 
 def test_two_packages_are_left_to_python(both: Both) -> None:

@@ -50,3 +50,16 @@ def test_an_archive_of_bitcode_links(pair: Pair) -> None:
         pair.folder.joinpath(name).write_bytes(contents)
     subprocess.run(shlex.split("llvm-ar-19 rcs libtwo.a two.o"), cwd=pair.folder, check=True)
     pair.check_program("{O} -flto -fuse-ld=lld main.o -L. -ltwo -o out")
+
+
+def test_where_lld_is_the_default_the_policy_optimises_at_the_link(pair: Pair) -> None:
+    flags = "--target=riscv32-unknown-elf -march=rv32imc -mabi=ilp32 -flto"
+    pair.write(FILES)
+    made = pair.mlccs(f"{{O}} {flags} -c main.c two.c", "change")
+    for name, contents in made.files.items():
+        pair.folder.joinpath(name).write_bytes(contents)
+    link = f"{flags} -nostdlib -Wl,-e,main main.o two.o -o out"
+    by_default = pair.mlccs(f"{{O}} {link}", "change")
+    assert (by_default.code, by_default.stderr) == (0, b"")
+    assert by_default == pair.mlccs(f"{{O}} {link} -fuse-ld=lld", "change")
+    assert by_default.files["out"] != pair.clangs(f"{{O}} {link}").files["out"]
