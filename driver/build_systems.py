@@ -98,7 +98,7 @@ def answer(program: str, clang: str, arguments: list[str]) -> str:
 def own_help() -> str:
     """What mlcc understands beside clang's options."""
     rows = [(f"-O={name}", f"optimise for {goal}; clang gets {LEVELS[goal]}") for name, goal in OBJECTIVES.items()]
-    rows += [(f"{name}={values}", "") for name, (_, values) in OWN_OPTIONS.items()]
+    rows += [(name, f"value: {values}") for name, (_, values) in OWN_OPTIONS.items()]
     rows += [(name, "print what a build system needs, or clang's --config file") for name in QUESTIONS if name != HELP]
     lines = [f"  {name:<50} {text}".rstrip() for name, text in rows]
     return "\n".join(

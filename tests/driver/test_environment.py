@@ -52,7 +52,7 @@ def test_not_disabled_is_not_disabled_for_the_plugin_either(mlcc: Installation) 
     ("name", "value", "message"),
     [
         ("MLCC_EFFORT", "high", "'MLCC_EFFORT=high': effort is 0, 1, 2 or 3"),
-        ("MLCC_OBJECTIVE", "size", "MLCC_OBJECTIVE='size' is none; did you mean ml-size?"),
+        ("MLCC_OBJECTIVE", "size", "MLCC_OBJECTIVE='size' is no objective; did you mean ml-size?"),
         ("MLCC_STRICT", "yes", "MLCC_STRICT='yes' is not 0 or 1"),
         ("MLCC_DISABLE", "2", "MLCC_DISABLE='2' is not 0 or 1"),
         ("MLCC_POLICY", "none", "policy 'none' was not found; `mlcomp policy list` shows those that ship"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 from behaviour import Pair
@@ -52,14 +53,15 @@ def test_an_archive_of_bitcode_links(pair: Pair) -> None:
     pair.check_program("{O} -flto -fuse-ld=lld main.o -L. -ltwo -o out")
 
 
-def test_where_lld_is_the_default_the_policy_optimises_at_the_link(pair: Pair) -> None:
+def test_where_lld_is_the_default_the_policy_optimises_at_the_link(pair: Pair, tmp_path: Path) -> None:
     flags = "--target=riscv32-unknown-elf -march=rv32imc -mabi=ilp32 -flto"
     pair.write(FILES)
     made = pair.mlccs(f"{{O}} {flags} -c main.c two.c", "change")
     for name, contents in made.files.items():
         pair.folder.joinpath(name).write_bytes(contents)
     link = f"{flags} -nostdlib -Wl,-e,main main.o two.o -o out"
-    by_default = pair.mlccs(f"{{O}} {link}", "change")
+    log = tmp_path / "log"
+    by_default = pair.mlccs(f"{{O}} {link}", "change", MLCC_LOG=str(log))
     assert (by_default.code, by_default.stderr) == (0, b"")
     assert by_default == pair.mlccs(f"{{O}} {link} -fuse-ld=lld", "change")
-    assert by_default.files["out"] != pair.clangs(f"{{O}} {link}").files["out"]
+    assert log.read_text().count("\n") == 1
