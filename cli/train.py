@@ -51,7 +51,11 @@ from mlcomp.training.train import train as run_training
     "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are taken."
 )
 @click.option(
-    "--profile", "measured", type=click.Path(path_type=Path), help="For others: a profile store to fit on, as measured."
+    "--profile",
+    "measured",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="For others: a profile store to fit on, as measured. Repeatable.",
 )
 def train(
     target: str,
@@ -70,7 +74,7 @@ def train(
     search_programs: int,
     profile_programs: int,
     pool: tuple[Path, ...],
-    measured: Path | None,
+    measured: tuple[Path, ...],
 ) -> None:
     """Search sequences, profile code and fit the models of a policy; an interrupted run goes on.
 
