@@ -70,7 +70,8 @@ def measure(
                 "results": {name: r.to_json() for name, r in zip(names, results, strict=True)},
             }
             if not as_json:
-                Console().print(table_of(platform, names, results))
+                if not all(result.problem for result in results):
+                    Console().print(table_of(platform, names, results))
                 for name, result in zip(names, results, strict=True):
                     if result.problem:
                         click.secho(f"{name}: {result.problem}", fg="red")
