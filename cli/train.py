@@ -51,11 +51,7 @@ from mlcomp.training.train import train as run_training
     "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are taken."
 )
 @click.option(
-    "--profile",
-    "measured",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="For others: a profile store to fit on, as measured. Repeatable.",
+    "--profile", "measured", type=click.Path(path_type=Path), help="For others: a profile store to fit on, as measured."
 )
 def train(
     target: str,
@@ -74,7 +70,7 @@ def train(
     search_programs: int,
     profile_programs: int,
     pool: tuple[Path, ...],
-    measured: tuple[Path, ...],
+    measured: Path | None,
 ) -> None:
     """Search sequences, profile code and fit the models of a policy; an interrupted run goes on.
 

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from mlcomp.estimator import store
-from mlcomp.estimator.design import BASELINE as BASELINE_BUILD
 from mlcomp.estimator.design import DataError, Design, design
 from mlcomp.estimator.fit import Fitted, fit_metric
 from mlcomp.estimator.fit import Settings as FitSettings
@@ -45,7 +44,7 @@ JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
 SHARES = ((1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75))  # of judge and value model, beside the fitted ones
 WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
-WORSE_SHARE = 0.025  # of programs that may be: half of what is wanted of others, as the rule is the best of many
+WORSE_SHARE = 0.05  # of programs that may be
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,13 @@ def train(
     jobs: int,
     report: Report,
     pool: Sequence[Path] = (),
-    measured: Sequence[Path] = (),
+    measured: Path | None = None,
 ) -> None:
     """Runs all steps into folder `run`.
 
-    With a `pool` of finished runs, their sequences are taken in place of a search; with profile stores `measured`,
-    their rows in place of new ones. Raises `CorpusError`, `PlatformError`, `RunError` or `DataError` where something is
-    missing.
+    With a `pool` of finished runs, their sequences are taken in place of a search; with the profile store `measured`
+    of one, its rows in place of new ones. Raises `CorpusError`, `PlatformError`, `RunError` or `DataError` where
+    something is missing.
     """
     run.mkdir(parents=True, exist_ok=True)
     find_platform(settings.platform).prepare(report)
@@ -94,7 +93,7 @@ def train(
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
     if measured:
-        rows = merged(measured, settings.platform)
+        rows = [row for row in store.read(measured).to_pylist() if row["split"] != "test"]
         known = {row["program"] for row in rows}
         profiled = [k for k in programs if k.name in known]
     else:
@@ -102,19 +101,6 @@ def train(
         rows = profile(settings, profiled, builds, run / "profile", jobs, report)
     report(f"{len(rows)} rows in the profile store")
     fit_and_write(settings, run, rows, sequences, profiled, report)
-
-
-def merged(stores: Sequence[Path], platform: str) -> list[dict[str, Any]]:
-    """Rows of all programs but those for tests; equal builds get equal numbers, the baseline 0."""
-    numbers = {(LEVELS[0], (), ()): BASELINE_BUILD}
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for path in stores:
-        for row in store.read(path).to_pylist():
-            if row["split"] != "test" and row["platform"] == platform:
-                build = (row["level"], tuple(row["sequence"]), tuple(row["options"]))
-                number = numbers.setdefault(build, len(numbers))
-                found.setdefault((row["program"], number), {**row, "build": number})
-    return list(found.values())
 
 
 def search(

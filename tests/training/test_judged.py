@@ -14,12 +14,11 @@ import pytest
 from make_policy import constant_model, make_policy
 from onnx import TensorProto, helper, numpy_helper
 
-from mlcomp.estimator import store
 from mlcomp.estimator.design import DataError, column_names
 from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import Build
-from mlcomp.training.judged import Judged, blend, choose_rule, merged, numbers_of
+from mlcomp.training.judged import Judged, blend, choose_rule, numbers_of
 from mlcomp.training.kernels import Kernel
 from mlcomp.training.programs import Program
 
@@ -239,21 +238,3 @@ def test_rows_that_lack_a_sequence_are_refused() -> None:
     assert numbers_of(rows, [Build("O3", UNROLL)]) == [4]
     with pytest.raises(DataError, match="lacks the sequence default<O1>"):
         numbers_of(rows, [Build("O3", UNROLL), Build("O3", ("default<O1>",))])
-
-
-def test_stores_are_merged_by_what_was_built(tmp_path: Path) -> None:
-    def row(program: str, build: int, sequence: list[str], **more: str) -> dict[str, Any]:
-        common = {"platform": "p", "split": "train", "level": "O3", "options": [], "problem": ""}
-        return {**common, "program": program, "build": build, "sequence": sequence, **more}
-
-    store.write_part(tmp_path / "a", "1", [row("x", 0, []), row("x", 7, ["dce"]), row("t", 0, [], split="test")])
-    store.write_part(tmp_path / "b", "1", [row("x", 3, ["dce"]), row("y", 0, []), row("y", 3, ["dce"])])
-    store.write_part(tmp_path / "b", "2", [row("y", 4, ["gvn"]), row("y", 5, ["sroa"], platform="q")])
-    rows = merged([tmp_path / "a", tmp_path / "b"], "p")
-    assert [(r["program"], r["build"], r["sequence"]) for r in rows] == [
-        ("x", 0, []),
-        ("x", 1, ["dce"]),
-        ("y", 0, []),
-        ("y", 1, ["dce"]),
-        ("y", 2, ["gvn"]),
-    ]
