@@ -22,7 +22,7 @@ import click
 
 from mlcomp.estimator.networks import store
 from mlcomp.estimator.networks.evaluation import evaluate, measure, summary
-from mlcomp.estimator.networks.stack import MANIFEST
+from mlcomp.estimator.networks.stack import MANIFEST, NetworkPlatform
 
 PUBLISHED = {"networks": {"A": 0.0347, "B": 0.0744}, "spearman": 0.988}  # ANNETTE's averages, mixed models
 
@@ -91,7 +91,7 @@ def main(
         if not paths:
             raise click.ClickException(f"there are no networks in {models / name}; see benchmarks/network_models.py")
         networks = measure(platform, paths, {}, seconds, lambda text: click.echo(text, err=True), kept / name)
-        rows = evaluate(model, networks)["networks"]
+        rows = evaluate(NetworkPlatform(model), networks)["networks"]
         mapped = [mapped[0] + sum(r["right"] for r in rows), mapped[1] + sum(r["decisions"] for r in rows)]
         result["sets"][name] = {
             "summary": summary(rows),

@@ -99,6 +99,8 @@ def describe(problem: Exception) -> str:
     text = " ".join(str(problem).split())
     if isinstance(problem, ModuleNotFoundError) and not (problem.name or "mlcomp").startswith("mlcomp"):
         return f"error: Python package '{problem.name}' is missing; install mlcomp-compiler[training]"
+    if isinstance(problem, OSError) and problem.filename and problem.strerror:
+        return f"error: {problem.filename}: {problem.strerror}"
     if isinstance(problem, OSError) or type(problem).__module__.startswith("mlcomp."):
         return f"error: {text}"
     return f"internal error: {type(problem).__name__}: {text}; MLCOMP_TRACEBACK=1 shows where"

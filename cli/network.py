@@ -7,11 +7,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlcomp.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from mlcomp.estimator.networks.stack import NetworkPlatform
 
 RUNS = Path("build", "networks")
 KINDS = ("auto", "roofline", "refined", "statistical", "mixed")
@@ -63,6 +66,18 @@ def fitted_folder(platform: str, model: Path | None) -> Path:
     return shipped if not model and not own.exists() and shipped.exists() else own
 
 
+def open_fitted(platform: str, model: Path | None) -> NetworkPlatform:
+    """A fitted platform; raises `NetworkError` if there is none, or one of another name."""
+    from mlcomp.estimator.networks.graph import NetworkError
+    from mlcomp.estimator.networks.stack import NetworkPlatform
+
+    folder = fitted_folder(platform, model)
+    fitted = NetworkPlatform(folder)
+    if fitted.manifest["platform"] != platform:
+        raise NetworkError(f"'{folder}' was fitted for platform {fitted.manifest['platform']}, not {platform}")
+    return fitted
+
+
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.4g}"
 
@@ -97,7 +112,7 @@ def bench(platform: str, minutes: float, store: Path | None, packed: Path | None
         "store": str(folder),
         "networks": len(rows),
         "layers": sum(len(row.mapping.executed) for row in rows),
-        "minutes": sum(row.wall for row in rows) / 60,
+        "minutes": round(sum(row.wall for row in rows) / 60, 1),
     }
     print_json(summary) if as_json else print_table(list(summary), [[*map(str, summary.values())]])
 
@@ -152,10 +167,9 @@ def estimate(
 ) -> None:
     """Estimate how long an ONNX network takes, layer by layer."""
     from mlcomp.estimator.networks.graph import read_model
-    from mlcomp.estimator.networks.stack import NetworkPlatform
 
     fixed = sizes(axes)
-    fitted = NetworkPlatform(fitted_folder(platform, model))
+    fitted = open_fitted(platform, model)
     _, described = read_model(path, fixed)
     found = fitted.estimate(described, kind)
     if plots:
@@ -205,6 +219,8 @@ def estimate(
                 note,
             )
         )
+    if constant := fitted.total.constant:
+        cells.append(("(each run)", "", milliseconds(constant), f"{constant / found.seconds:.1%}", "", ""))
     print_table(("executed as", "layers", "ms", "share", "90 %", ""), cells[:LONGEST_TABLE])
     if len(cells) > LONGEST_TABLE:
         click.echo(f"… and {len(cells) - LONGEST_TABLE} more; --json has all")
@@ -243,14 +259,14 @@ def evaluate(
     """Measure networks, and compare with estimates of every kind."""
     from mlcomp.estimator.networks.evaluation import evaluate as evaluate_all
     from mlcomp.estimator.networks.evaluation import measure
-    from mlcomp.estimator.networks.graph import NetworkError
-    from mlcomp.estimator.networks.runtime import RUNTIMES
+    from mlcomp.estimator.networks.graph import read_model
 
-    folder = fitted_folder(platform, model)
-    if platform in RUNTIMES and not folder.exists():  # before measuring, which takes long
-        raise NetworkError(f"there is no fitted platform at '{folder}'; run mlcomp network fit")
-    measured = measure(platform, paths, sizes(axes), seconds, lambda text: click.echo(text, err=True))
-    table = evaluate_all(folder, measured)
+    fixed = sizes(axes)
+    fitted = open_fitted(platform, model)
+    for path in paths:  # before measuring, which takes long
+        read_model(path, fixed)
+    measured = measure(platform, paths, fixed, seconds, lambda text: click.echo(text, err=True))
+    table = evaluate_all(fitted, measured)
     table = {"command": " ".join(["mlcomp", *sys.argv[1:]]), **table}
     if out:
         out.write_text(json.dumps(table, indent=1) + "\n")
@@ -282,9 +298,8 @@ def search(
     """Rank NASBench-101 cells by estimated latency."""
     from mlcomp.estimator.networks import cells as nasbench
     from mlcomp.estimator.networks.graph import NetworkError, describe
-    from mlcomp.estimator.networks.stack import NetworkPlatform
 
-    fitted = NetworkPlatform(fitted_folder(platform, model))
+    fitted = open_fitted(platform, model)
     if file:
         try:
             candidates = [nasbench.cell_from_json(value) for value in json.loads(file.read_text())]

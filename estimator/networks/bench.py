@@ -43,32 +43,36 @@ def names(start: int, count: int) -> list[str]:
 def run(runtime: str, folder: Path, seconds: float, report: Report) -> None:
     """Measures until the budget of wall-clock seconds is used; what was measured before counts."""
     rows = read(folder) if list(folder.glob("*.parquet")) else []
+    if rows and rows[0].platform != runtime:
+        raise NetworkError(f"'{folder}' has measurements of platform {rows[0].platform}")
     known = {row.name for row in rows}
-    used = sum(row.wall for row in rows)
+    before, begun = sum(row.wall for row in rows), time.monotonic()
+
+    def used() -> float:
+        return before + time.monotonic() - begun
+
     begin, size = 0, FIRST
     kept: list[Measured] = []
     with open_runtime(runtime) as platform:
-        while used < seconds:
+        while used() < seconds:
+            start = time.monotonic()  # a network's time has that of choosing it and of those that failed before it
             if begin == 0:
                 chosen = names(0, size)
             else:
-                start = time.monotonic()
                 chosen = least_sure(platform, rows, [n for n in names(begin, 2 * size) if n not in known], size)
-                used += time.monotonic() - start
             begin += size if begin == 0 else 2 * size
             for name in (n for n in chosen if n not in known):
-                start = time.monotonic()
                 row = measure(platform, name, start)
-                used += time.monotonic() - start
                 known.add(name)
                 if row:
+                    start = time.monotonic()
                     rows.append(row)
                     kept.append(row)
-                report(f"{len(rows)} networks, {sum(len(r.mapping.executed) for r in rows)} layers", used / seconds)
-                if len(kept) == PART or used >= seconds:
+                report(f"{len(rows)} networks, {sum(len(r.mapping.executed) for r in rows)} layers", used() / seconds)
+                if len(kept) == PART or used() >= seconds:
                     append(folder, kept)
                     kept = []
-                if used >= seconds:
+                if used() >= seconds:
                     break
             size = begin
 

@@ -48,12 +48,11 @@ def measure(
     return rows
 
 
-def evaluate(model: Path, measured: Sequence[Measured]) -> dict[str, Any]:
+def evaluate(fitted: NetworkPlatform, measured: Sequence[Measured]) -> dict[str, Any]:
     """Estimates measured networks, and gives errors: estimated / measured - 1.
 
     Measured times are corrected for drift of the machine by the reference kernel, as the benchmarks are.
     """
-    fitted = NetworkPlatform(model)
     rows = []
     for timed in measured:
         assert timed.total

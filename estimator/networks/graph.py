@@ -197,11 +197,11 @@ def _fix_axes(model: onnx.ModelProto, axes: dict[str, int]) -> None:
                 raise NetworkError(f"axis '{given}' is fixed to {axis.dim_value} in the model")
             elif not axis.HasField("dim_value"):
                 open_axes.append(axis.dim_param or names[0])
+    if unknown := sorted(set(axes) - used):
+        raise NetworkError(f"the network has no dynamic axis '{unknown[0]}'")
     if open_axes:
         example = " ".join(f"--axis {axis}=1" for axis in dict.fromkeys(open_axes))
         raise NetworkError(f"the network has dynamic axes; give their sizes, as {example}")
-    if unknown := sorted(set(axes) - used):
-        raise NetworkError(f"the network has no dynamic axis '{unknown[0]}'")
     # What was inferred with open axes is stale; shapes of operators that nobody else knows are kept.
     kept = [v for v in model.graph.value_info if _static(v)]
     del model.graph.value_info[:]
@@ -274,6 +274,36 @@ def _fold_constants(model: onnx.ModelProto) -> bool:
     del graph.node[:]
     graph.node.extend(kept)
     return folded
+
+
+def without_constant_nodes(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
+    """A model that `describe` has named, with results in place of all nodes that compute constants."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    constants = {name for name, tensor in network.tensors.items() if tensor.constant}
+    folded = [node for node in model.graph.node if constants.issuperset(node.output)]
+    if not folded:
+        return model
+    types = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
+    made = list(dict.fromkeys(name for node in folded for name in node.output if name))
+    parts = onnx.ModelProto()
+    parts.CopyFrom(model)
+    del parts.graph.node[:], parts.graph.input[:], parts.graph.output[:]
+    parts.graph.node.extend(folded)
+    parts.graph.output.extend(types[name] for name in made)
+    options = SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = InferenceSession(parts.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        found = session.run(made, {})
+    except Exception as problem:  # onnxruntime has no common base class for its errors
+        raise NetworkError(f"constants cannot be computed: {' '.join(str(problem).split())[:200]}") from problem
+    rest = onnx.ModelProto()
+    rest.CopyFrom(model)
+    del rest.graph.node[:]
+    rest.graph.node.extend(node for node in model.graph.node if not constants.issuperset(node.output))
+    rest.graph.initializer.extend(numpy_helper.from_array(v, n) for n, v in zip(made, found, strict=True))
+    return rest
 
 
 def _evaluate(node: onnx.NodeProto, values: Mapping[str, Any], opsets: Any) -> list[Any]:

@@ -14,7 +14,7 @@ import onnx
 
 from mlcomp.estimator.networks.c_code import Program, generate
 from mlcomp.estimator.networks.executed import Executed, Mapping
-from mlcomp.estimator.networks.graph import Network, NetworkError
+from mlcomp.estimator.networks.graph import Network, NetworkError, without_constant_nodes
 from mlcomp.estimator.networks.runtime import CLOCKS, Timed
 from mlcomp.estimator.networks.tiny import build
 from mlcomp.platforms.measurement import Limits, Measurement, PlatformError
@@ -70,7 +70,7 @@ class IbexC:
         """Compiles and runs a model that `describe` has named, once; `weights` is the folder of external ones."""
         if weights:
             onnx.load_external_data_for_model(model, str(weights))
-        program = generate(model, network)
+        program = generate(without_constant_nodes(model, network), network)
         try:
             measured = self._run(program)
         except PlatformError as problem:

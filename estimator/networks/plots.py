@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mlcomp.estimator.networks.executed import Executed
-from mlcomp.estimator.networks.features import natural
+from mlcomp.estimator.networks.features import natural, operator
 from mlcomp.estimator.networks.stack import Estimate, NetworkPlatform
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 MOST_BARS = 60
+COMPUTING = frozenset("Conv QLinearConv Gemm com.microsoft.QGemm MatMul QLinearMatMul".split())
+FASTEST = 35.0  # logarithm of operations per second; a model that has more has found no limit
 NAMED = 9  # types with a colour of their own
 DIGITS = 3
 
@@ -34,6 +36,7 @@ def bars(estimate: Estimate, out: Path) -> None:
         axis.plot(ends, [place, place], color="black", linewidth=0.8)
     axis.set_yticks(range(len(rows)), [label(estimate, row.piece) for row in rows], fontsize=6)
     axis.invert_yaxis()
+    axis.set_xlim(0, 1.15 * max((row.seconds for row in rows), default=1e-3) * 1e3)  # intervals may go beyond
     left_out = len(estimate.rows) - len(rows)
     axis.set(xlabel="ms" + (f"; {left_out} shorter pieces are left out" if left_out else ""))
     axis.set_title(f"{estimate.mapping.network.name}: {estimate.seconds * 1e3:.{DIGITS}g} ms")
@@ -42,7 +45,7 @@ def bars(estimate: Estimate, out: Path) -> None:
 
 
 def roofline(estimate: Estimate, platform: NetworkPlatform, out: Path) -> None:
-    """Operations per second over operations per byte, with the highest peaks of the platform's layer models."""
+    """Operations per second over operations per byte, with the peaks of the platform's layer models that compute."""
     colours = _colours(estimate)
     ops, size = natural(estimate.x, "ops"), natural(estimate.x, "bytes")
     seconds = np.array([row.seconds for row in estimate.rows])
@@ -54,7 +57,11 @@ def roofline(estimate: Estimate, platform: NetworkPlatform, out: Path) -> None:
         mine = [i for i, other in enumerate(names) if other == name]
         weights = 400 * seconds[shown][mine] / seconds.sum()
         axis.scatter(intensity[mine], speed[mine], s=6 + weights, color=colours.get(name, "tab:gray"), alpha=0.7)
-    peaks = [np.exp(layer["roofline"]) for layer in platform.layers.values() if layer["rows"] > 30]
+    peaks = [
+        np.exp(layer["roofline"])
+        for name, layer in platform.layers.items()
+        if layer["rows"] > 30 and operator(name) in COMPUTING and layer["roofline"][0] < FASTEST
+    ]
     if peaks:
         peak, bandwidth = np.max(peaks, axis=0)
         line = np.geomspace(min(intensity.min(), 0.1), max(intensity.max(), 1e3), 50)

@@ -368,4 +368,7 @@ class NetworkPlatform:
         """Outputs (n,) of one of the ONNX models, which stay open."""
         if name not in self._sessions:
             self._sessions[name] = open_model(self.folder / f"{name}.onnx")
-        return np.asarray(self._sessions[name].run(None, {"x": x.astype(np.float32)})[0], np.float64).ravel()
+        session = self._sessions[name]
+        if session.get_inputs()[0].shape[-1] != x.shape[1]:
+            raise NetworkError(f"'{self.folder}' is no platform model: {name}.onnx belongs to another")
+        return np.asarray(session.run(None, {"x": x.astype(np.float32)})[0], np.float64).ravel()

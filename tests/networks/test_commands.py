@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_fit_then_estimate_with_plots(measured: list[Measured], tmp_path: Path) 
         (["estimate", "--platform", "nowhere", "x.onnx"], "there is no fitted platform at"),
         (["bench", "--platform", "toaster"], "no way to run networks on 'toaster'"),
         (["fit", "--platform", "p", "--store", "nothing"], "there are no measured networks at 'nothing'"),
-        (["evaluate", "--platform", "toaster", "x.onnx"], "no way to run networks on 'toaster'"),
+        (["evaluate", "--platform", "toaster", "x.onnx"], "there is no fitted platform at"),
         (["estimate", "--platform", "p", "--axis", "N", "x.onnx"], "'N' is not NAME=SIZE"),
     ],
 )
@@ -58,3 +59,28 @@ def test_a_file_that_is_no_network_is_one_line(
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+def test_a_platform_of_another_name_is_one_line(
+    platform: Path, measured: list[Measured], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_model(tmp_path / "small.onnx")
+    arguments = ["--platform", "ort-cpu", "--model", str(platform), str(tmp_path / "small.onnx")]
+    for command_ in ("estimate", "evaluate"):
+        assert main(["network", command_, *arguments]) == 1
+        assert f"was fitted for platform {NAME}, not ort-cpu" in capsys.readouterr().err
+    store.append(tmp_path / "store", measured[:2])
+    assert main(["network", "bench", "--platform", "ort-cpu", "--store", str(tmp_path / "store")]) == 1
+    assert f"has measurements of platform {NAME}" in capsys.readouterr().err
+
+
+def test_a_platform_with_a_model_of_another_is_one_line(
+    platform: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_model(tmp_path / "small.onnx")
+    damaged = shutil.copytree(platform, tmp_path / "damaged")
+    for path in damaged.glob("*-mixed.onnx"):
+        shutil.copy(path.with_name(path.name.replace("mixed", "statistical")), path)
+    arguments = ["--platform", NAME, "--kind", "mixed", "--model", str(damaged), str(tmp_path / "small.onnx")]
+    assert main(["network", "estimate", *arguments]) == 1
+    assert "is no platform model" in capsys.readouterr().err

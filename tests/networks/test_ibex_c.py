@@ -19,7 +19,7 @@ from mlcomp.estimator.networks.builder import Builder
 from mlcomp.estimator.networks.c_code import generate
 from mlcomp.estimator.networks.executed import Executed, Mapping
 from mlcomp.estimator.networks.features import LOOPED
-from mlcomp.estimator.networks.graph import Network, NetworkError, describe
+from mlcomp.estimator.networks.graph import Network, NetworkError, describe, without_constant_nodes
 from mlcomp.estimator.networks.ibex_c import CLOCK, IbexC
 from mlcomp.estimator.networks.layers import Loops
 from mlcomp.estimator.networks.quantized import Quantized
@@ -71,6 +71,21 @@ def test_quantised_layers_are_executed_as_such() -> None:
         *("QuantizeLinear", "QLinearConv", "QLinearConv", "com.microsoft.QLinearAdd", "MaxPool", "Flatten"),
         *("com.microsoft.QGemm", "DequantizeLinear", "Softmax"),
     ]
+
+
+def test_what_is_constant_is_computed_beforehand() -> None:
+    net = Builder("constant", 0)
+    x = net.input(1, 2, 4, 4)
+    weights = net.op("DequantizeLinear", net.constant(np.ones((3, 2, 1, 1)), "int8"), net.constant(0.5))
+    model, described = describe(net.model(net.op("Conv", x, weights)), "constant")
+    assert [layer.type for layer in described.layers] == ["Conv"]
+    with IbexC() as platform:
+        timed = platform.measure(model, described, 0)
+    assert [piece.kind for piece in timed.mapping.executed] == ["Conv"]
+    folded = without_constant_nodes(model, described)
+    found = {t.name: onnx.numpy_helper.to_array(t) for t in folded.graph.initializer}
+    assert [node.op_type for node in folded.graph.node] == ["Conv"]
+    assert (found[weights] == 0.5).all() and found[weights].shape == (3, 2, 1, 1)
 
 
 def test_taps_in_the_padding_do_not_count() -> None:

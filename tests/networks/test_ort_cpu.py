@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import onnx
@@ -18,6 +20,7 @@ from mlcomp.estimator.networks.graph import Network, NetworkError, describe
 from mlcomp.estimator.networks.mapping import learn
 from mlcomp.estimator.networks.ort_cpu import OrtCpu, align
 from mlcomp.estimator.networks.ort_worker import open_session
+from mlcomp.estimator.networks.stack import MANIFEST
 
 SECONDS = 0.02
 
@@ -94,7 +97,10 @@ def test_a_network_that_the_runtime_refuses_is_one_line() -> None:
 
 def test_one_network_is_evaluated(platform: Path, tmp_path: Path) -> None:
     small_model(tmp_path / "small.onnx")
-    arguments = ["evaluate", "--platform", "ort-cpu", "--model", str(platform), "--seconds", str(SECONDS)]
+    fitted = shutil.copytree(platform, tmp_path / "fitted")
+    manifest = json.loads((fitted / MANIFEST).read_text())
+    (fitted / MANIFEST).write_text(json.dumps(manifest | {"platform": "ort-cpu"}))
+    arguments = ["evaluate", "--platform", "ort-cpu", "--model", str(fitted), "--seconds", str(SECONDS)]
     result = CliRunner().invoke(command, [*arguments, str(tmp_path / "small.onnx")])
     assert result.exit_code == 0, result.output
     assert "mean absolute error" in result.output
