@@ -11,7 +11,7 @@ import os
 import sys
 
 from mlcomp.driver.diagnostics import DriverError, say
-from mlcomp.driver.settings import QUESTIONS, check_environment
+from mlcomp.driver.settings import OWN_PREFIXES, QUESTIONS, check_environment
 from mlcomp.driver.toolchain import find_clang
 
 
@@ -41,7 +41,7 @@ def drive(program: str, arguments: list[str]) -> int:
             from mlcomp.driver.ccache import preprocess
 
             return preprocess(program, clang, arguments)
-        ours = any(a.startswith(("-O=ml", "-Oml", "--ml-", "@")) for a in arguments)
+        ours = any(a.startswith((*OWN_PREFIXES, "@")) for a in arguments)
         if ours or "-mlcc" in program or os.environ.get("MLCC_OBJECTIVE"):
             from mlcomp.driver.learned import translate
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 
-OWN_PREFIXES = ("-O=ml", "-Oml", "--ml-")
-"""How the arguments begin that are ours alone."""
+from mlcomp.driver.settings import OWN_PREFIXES
 
 LONG_COMMAND = 96 * 1024
 """Characters beyond which a command line goes through a file; the system would take some times as many."""

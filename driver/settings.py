@@ -7,6 +7,9 @@ import os
 from mlcomp.driver.diagnostics import DriverError, nearest, say
 
 VARIABLES = "MLCC_CLANG MLCC_OBJECTIVE MLCC_POLICY MLCC_EFFORT MLCC_DISABLE MLCC_STRICT MLCC_LOG".split()
+OWN_PREFIXES = ("-O=ml", "-Oml", "--ml-")
+"""How the arguments begin that are ours alone."""
+
 QUESTIONS = ("--cmake-toolchain", "--meson-cross", "--ml-help", "--print-config")
 """What is answered here, without clang."""
 

@@ -157,7 +157,7 @@ def driver_tables(folder: Path) -> str:
     body += texts("CrossPrefixes", target.CROSS_PREFIXES)
     body += texts("MicrocontrollerCores", target.MICROCONTROLLERS)
     body += texts("Questions", settings.QUESTIONS)
-    body += texts("OwnPrefixes", response.OWN_PREFIXES)
+    body += texts("OwnPrefixes", settings.OWN_PREFIXES)
     body += ["", f"constexpr unsigned LLVMMajor = {diagnostics.LLVM_MAJOR};"]
     body += [f"constexpr unsigned LongCommand = {response.LONG_COMMAND};"]
     return header("MLCOMP_DRIVERTABLES_H", folder, body, "<string_view>")
