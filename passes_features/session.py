@@ -33,6 +33,7 @@ class End(enum.IntEnum):
     CRASHED = 1
     TIMED_OUT = 2
     OUT_OF_MEMORY = 3
+    REFUSED = 4  # code generation reported an error
 
 
 @dataclass(frozen=True)

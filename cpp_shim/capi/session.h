@@ -19,7 +19,8 @@ extern "C" {
 
 typedef struct mlcomp_session mlcomp_session;
 
-/** Bytes by section; `end` is 0 measured, 1 crashed, 2 timed out, 3 memory. */
+/** Bytes by section; `end` is 0 measured, 1 crashed, 2 timed out, 3 memory, 4 refused:
+    code generation reported an error. */
 typedef struct {
   uint64_t text, rodata, data, bss, unwind;
   int32_t end;

@@ -28,7 +28,8 @@ struct Limits {
   uint64_t MemoryBytes = 4ull << 30; ///< On top of what the parent has.
 };
 
-enum class ChildEnd { Completed, Refused, Crashed, TimedOut, OutOfMemory, TookOver };
+/// The order is that of the C ABI.
+enum class ChildEnd { Completed, Crashed, TimedOut, OutOfMemory, Refused, TookOver };
 
 /// The writing end of the pipe to the parent. A message that its sender did
 /// not finish is not received.

@@ -25,8 +25,8 @@ static std::string endName(ChildEnd End) {
   case ChildEnd::Completed:
   case ChildEnd::TookOver:
     return "measured";
-  case ChildEnd::Refused:
   case ChildEnd::Crashed:
+  case ChildEnd::Refused:
     return "failed";
   case ChildEnd::TimedOut:
     return "timed out";

@@ -33,7 +33,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         (click.ClickException("no corpus"), 1, "error: no corpus"),
         (click.UsageError("bad option"), 2, "error: bad option"),
         (NativeError("cannot load\nit"), 1, "error: cannot load it"),
-        (FileNotFoundError(2, "No such file or directory", "x"), 1, "error: [Errno 2] No such file"),
+        (FileNotFoundError(2, "No such file or directory", "x"), 1, "error: x: No such file"),
         (
             ModuleNotFoundError("No module named 'onnx'", name="onnx"),
             1,

@@ -89,6 +89,13 @@ def test_what_crashes_or_never_ends_is_reported_and_costs_nothing_else(source: P
     assert session.try_sequence(["default<Oz>"]).ends == [End.MEASURED]
 
 
+def test_code_that_cannot_be_generated_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "asm.c"
+    source.write_text('void f(void) { __asm__("no_such_instruction"); }\n')
+    session = Session.from_source(source, targets()["riscv32"].compile_flags)
+    assert session.try_sequence(["default<Oz>"]).ends == [End.REFUSED]
+
+
 def test_options_of_one_session_do_not_reach_another(source: Path) -> None:
     flags = targets()["riscv32"].compile_flags
     plain, changed = Session.from_source(source, flags), Session.from_source(source, flags)
