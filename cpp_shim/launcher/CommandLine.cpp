@@ -179,9 +179,7 @@ string crossTarget(const string &Program) {
   size_t Clang = Name.rfind("-clang"), Own = Name.rfind("-mlcc");
   size_t End = Clang == string::npos ? Own : Own == string::npos ? Clang : std::max(Clang, Own);
   string Triple = Name.substr(0, End == string::npos ? 0 : End);
-  bool Known = std::any_of(std::begin(CrossPrefixes), std::end(CrossPrefixes),
-                           [&](string_view Prefix) { return startsWith(Triple, Prefix); });
-  return Known && Triple.find('-') != string::npos ? Triple : "";
+  return startsWithAny(Triple, CrossPrefixes) && Triple.find('-') != string::npos ? Triple : "";
 }
 
 /// Whether `armv7e-m`, `armv8m.main`, `thumbv6m` and the like name an architecture for microcontrollers.
@@ -196,9 +194,7 @@ static bool isMProfile(string Name) {
 
 static bool isThumb(const string &Arch, const Request &R) {
   if (!R.CPU.empty()) {
-    string CPU = lower(R.CPU);
-    if (std::any_of(std::begin(MicrocontrollerCores), std::end(MicrocontrollerCores),
-                    [&](string_view Core) { return startsWith(CPU, Core); }))
+    if (startsWithAny(lower(R.CPU), MicrocontrollerCores))
       return true;
   } else if (isMProfile(R.Architecture.empty() ? Arch : lower(R.Architecture))) {
     return true;

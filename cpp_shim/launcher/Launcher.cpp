@@ -235,8 +235,7 @@ static std::optional<Words> usualCommand(const string &Program, const string &Ow
     if (contains(Questions, Argument.substr(0, Argument.find('='))) || startsWith(Argument, "@") ||
         (ForCcache && Argument == "-E"))
       return std::nullopt;
-    for (string_view Prefix : OwnPrefixes)
-      Ours |= startsWith(Argument, Prefix);
+    Ours |= startsWithAny(Argument, OwnPrefixes);
     Length += Argument.size();
   }
   std::optional<Clang> Compiler = findClang(endsWith(Program, "++") || endsWith(Own, "++"), Own);

@@ -14,6 +14,13 @@ inline bool endsWith(std::string_view Text, std::string_view End) {
   return Text.size() >= End.size() && Text.substr(Text.size() - End.size()) == End;
 }
 
+template <size_t N> bool startsWithAny(std::string_view Text, const std::string_view (&Starts)[N]) {
+  for (std::string_view Start : Starts)
+    if (startsWith(Text, Start))
+      return true;
+  return false;
+}
+
 template <size_t N> bool contains(const std::string_view (&Texts)[N], std::string_view Text) {
   for (std::string_view Candidate : Texts)
     if (Candidate == Text)

@@ -74,10 +74,9 @@ def types(mapping: Mapping, x: Floats) -> list[str]:
             name = f"{members[0].type} as {name}"
         elif members and members[0].type == "Conv":
             c, f, groups, kh, kw, stride = (values[i] for values in sizes.values())
-            blocked = is_blocked_convolution(name)  # whose kernels are the same for every group
             if groups > 1 and c == 1 and f == 1:
                 name += ", depthwise"
-            elif groups > 1 and not blocked:
+            elif groups > 1 and not is_blocked_convolution(name):  # whose kernels are the same for every group
                 name += ", grouped"
             elif c < 16:
                 name += ", few channels"

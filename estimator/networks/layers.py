@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from mlcomp.estimator.intervals import Intervals, Range, calibrate
 from mlcomp.estimator.kinds import Mixed
+from mlcomp.estimator.metrics import relative_errors
 from mlcomp.estimator.networks import blocks, loops
 from mlcomp.estimator.networks.features import LOOPED, Floats, columns, is_blocked_convolution, natural
 
@@ -246,7 +247,7 @@ def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: i
     best: dict[str, tuple[float, str, Any, Floats]] = {}
     for kind, label, model in candidates:
         predicted = _cross_validate(model, x, y, splits)
-        error = float(np.abs(np.expm1(np.clip(predicted - y, -5, 5))).mean())
+        error = float(relative_errors(predicted, y).mean())
         if kind not in best or error < best[kind][0]:
             best[kind] = (error, label, model, predicted)
     least = min(error for error, _, _, _ in best.values())

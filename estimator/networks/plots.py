@@ -10,14 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mlcomp.estimator.networks.executed import Executed
-from mlcomp.estimator.networks.features import natural, operator
+from mlcomp.estimator.networks.features import CONVOLUTIONS, natural, operator
+from mlcomp.estimator.networks.loops import PRODUCTS
 from mlcomp.estimator.networks.stack import Estimate, NetworkPlatform
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 MOST_BARS = 60
-COMPUTING = frozenset("Conv QLinearConv Gemm com.microsoft.QGemm MatMul QLinearMatMul".split())
+COMPUTING = {*CONVOLUTIONS, *PRODUCTS}
 FASTEST = 35.0  # logarithm of operations per second; a model that has more has found no limit
 NAMED = 9  # types with a colour of their own
 DIGITS = 3
