@@ -50,7 +50,7 @@ def runs(kernel: Kernel, chosen: list[Build]) -> list[dict[str, Run]]:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
             folder = Path(name)
             try:
-                objects, _, _ = program.compile(build, folder)
+                objects, _ = program.compile(build, folder)
             except NativeError:
                 continue
             size = places[0].link(objects, folder / "program.elf")

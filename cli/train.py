@@ -29,7 +29,7 @@ from mlcomp.training.train import train as run_training
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", "-j", default=2, show_default=True, help="Worker processes.")
 @click.option("--coreset", default=Settings.coreset, show_default=True, help="Sequences to keep.")
-@click.option("--grow", type=int, help="For size: sequences to search; as many as are kept unless given.")
+@click.option("--grow", type=int, help="Sequences to search; as many as are kept, none with --pool.")
 @click.option("--search-modules", default=Settings.search_modules, show_default=True, help="For size: searched on.")
 @click.option("--option-modules", default=Settings.option_modules, show_default=True, help="For size: for option sets.")
 @click.option("--edit-modules", default=Settings.edit_modules, show_default=True, help="For size: for single edits.")
@@ -48,7 +48,7 @@ from mlcomp.training.train import train as run_training
     "--profile-programs", default=judged.Settings.profile_programs, show_default=True, help="For others: fitted on."
 )
 @click.option(
-    "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are taken."
+    "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are tried too."
 )
 @click.option(
     "--profile", "measured", type=click.Path(path_type=Path), help="For others: a profile store to fit on, as measured."
@@ -102,7 +102,8 @@ def train(
                 raise click.UsageError(f"give a --platform of {target} to run programs on")
             if find_platform(where).target_name != target:
                 raise click.UsageError(f"platform '{where}' does not run code for {target}")
-            chosen = judged.Settings(target, objective, where, seed, search_programs, coreset, profile_programs)
+            grown = (0 if pool else coreset) if grow is None else grow
+            chosen = judged.Settings(target, objective, where, seed, search_programs, coreset, grown, profile_programs)
             judged.train(chosen, folder, jobs, report, pool, measured)
     except (CorpusError, DataError, NativeError, PlatformError, RunError, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem

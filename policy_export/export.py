@@ -33,7 +33,7 @@ PARITY_ROWS = 64  # recorded in the policy; the proof itself uses all inputs of 
 
 # What is measured at each effort: the baseline's code with so many option sets, then so many sequences, each with so
 # many candidates; then single edits of the best, so many rounds over. Effort 1 is the run's own.
-JUDGED_SEQUENCES = (0, 1, 4, 99)  # by effort, of policies with a judge
+JUDGED_SEQUENCES = (0, 0, 4, 99)  # by effort, of policies with a judge; 0: the first choice is taken unjudged
 EFFORTS: list[dict[str, Any]] = [
     {"sequences": 0, "option_sets": [1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
     {"sequences": 1, "option_sets": [1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},

@@ -43,6 +43,9 @@ TRUST = 0.5  # see Search
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
 SHARES = ((1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75))  # of judge and value model, beside the fitted ones
+CODE_WEIGHT = 0.15  # of all code that is generated, in the choice of sequences: the time to compile follows it
+LITTLE_GROWTH = ("-inline-threshold=400", "-unroll-threshold=500")  # in place of larger values
+UNJUDGED = (0.0, 1.0)  # what efforts 0 and 1 go by
 WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
 WORSE_SHARE = 0.05  # of programs that may be
 
@@ -57,6 +60,7 @@ class Settings:
     seed: int = 0
     search_programs: int = 24
     coreset: int = 6
+    grown: int = 6  # sequences to search
     profile_programs: int = 40
     variants: int = 20
     seconds: float = 3600.0  # for the choice of each metric's model: all are tried, whatever the machine
@@ -65,6 +69,11 @@ class Settings:
     def weights(self) -> dict[str, float]:
         """Metrics whose weighted mean of logarithms is minimised."""
         return OBJECTIVES[self.objective]
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """The same, and `code`: what sequences are searched and chosen by."""
+        return {**self.weights, "code": CODE_WEIGHT}
 
 
 def train(
@@ -77,19 +86,17 @@ def train(
 ) -> None:
     """Runs all steps into folder `run`.
 
-    With a `pool` of finished runs, their sequences are taken in place of a search; with the profile store `measured`
-    of one, its rows in place of new ones. Raises `CorpusError`, `PlatformError`, `RunError` or `DataError` where
+    A `pool` of finished runs adds their sequences to those that are searched; the profile store `measured` of one
+    stands in for new measurements. Raises `CorpusError`, `PlatformError`, `RunError` or `DataError` where
     something is missing.
     """
     run.mkdir(parents=True, exist_ok=True)
     find_platform(settings.platform).prepare(report)
     space = action_space(settings.target, settings.objective)
     programs = usable_kernels([k for k in kernels() if k.split != "test"])
-    if pool:
-        found = [s for other in pool for s in sequences_of(other)]
-    else:
-        found = search(settings, programs, space, run / "search.jsonl", jobs, report)
-    sequences = list(dict.fromkeys([*found, *((pipeline,) for pipeline in PLAIN)]))
+    found = search(settings, programs, space, run / "search.jsonl", jobs, report) if settings.grown else []
+    found += [s for other in pool for s in sequences_of(other)]
+    sequences = list(dict.fromkeys([*found, *map(with_little_growth, found), *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
     if measured:
@@ -109,10 +116,16 @@ def search(
     """A coreset of sequences for the objective, by measuring training programs."""
     searched = cheapest([k for k in programs if k.split == "train"], settings.search_programs)
     report(f"searching on {len(searched)} programs")
-    with ProgramBench(settings.platform, searched, settings.weights, known, jobs) as bench:
+    with ProgramBench(settings.platform, searched, settings.costs, known, jobs) as bench:
         grown = Search(bench, space, trust=TRUST, start=Point(pipeline=BASELINE), part=3, report=report)
-        points = grown.grow(settings.coreset)
+        points = grown.grow(settings.grown)
     return [(*p.candidate().sequence, *p.codegen) for p in points]
+
+
+def with_little_growth(sequence: Sequence[str]) -> tuple[str, ...]:
+    """`sequence` with milder values of the options that make code grow most."""
+    milder = {option.split("=")[0]: option for option in LITTLE_GROWTH}
+    return tuple(milder.get(action.split("=")[0], action) for action in sequence)
 
 
 def cheapest(programs: Sequence[Kernel], count: int) -> list[Kernel]:
@@ -168,8 +181,8 @@ def profile(
 class Judged:
     """Programs (n) under alternatives (a), the baseline first, as logarithms against the baseline.
 
-    `actual`, `estimated` and `half_widths` are (n, a): the objective as measured, and as models estimate it that have
-    not seen the program's project; `without_flash` is the objective but for flash, as measured. `features` (n, f)
+    `actual`, `estimated` and `half_widths` are (n, a): the costs as measured, and the objective as models estimate it
+    that have not seen the program's project; `without_flash` is the objective but for flash, as measured. `features` (n, f)
     are of the source.
     """
 
@@ -218,6 +231,7 @@ def fit_and_write(
     valued = np.asarray(value.held_out, np.float64)
     tried = [(shares, choose_rule(judged, valued, shares)) for shares in (blend(judged, valued), *SHARES)]
     shares, rule = min(tried, key=lambda t: (t[1].worse > WORSE_SHARE, t[1].mean))
+    value.margin = choose_rule(judged, valued, UNJUDGED).margin
     report(f"shares {shares[0]:.3f} of the judge, {shares[1]:.3f} of the value model; {rule}")
     files = {"sequence": value.export(len(feature_names()))}
     parity = {"sequence": judged.features}
@@ -287,7 +301,8 @@ def judged_table(
     place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
     total = sum(settings.weights.values())
     weighted = {m: w / total for m, w in settings.weights.items()}
-    actual = sum(w * data.targets[m] for m, w in weighted.items())
+    code = data.x[:, data.columns.index("code:bytes")]
+    actual = sum(w * data.targets[m] for m, w in weighted.items()) + CODE_WEIGHT / total * code
     without_flash = sum(weighted[m] * data.targets[m] for m in judge) / sum(weighted[m] for m in judge)
     flash = data.x[:, data.columns.index("flash:")]
     estimated = sum(w * (judge[m].tried[0].predicted if m in judge else flash) for m, w in weighted.items())

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlcomp.estimator.store import METRICS
-from mlcomp.passes_features.session import Session
+from mlcomp.passes_features.native import object_size
+from mlcomp.passes_features.session import ObjectSize, Session
 from mlcomp.platforms.measurement import Measurement, PlatformError
 from mlcomp.platforms.platform import digest, find_platform
 from mlcomp.platforms.program import measure
@@ -163,7 +164,11 @@ def _sizes(job: tuple[str, str, bool, list[Candidate]]) -> list[int | None]:
 
 
 class ProgramBench(Bench):
-    """What programs cost on a platform: the weighted mean of the logarithms of metrics, of flash bytes among them."""
+    """What programs cost on a platform: the weighted mean of the logarithms of metrics.
+
+    Beside the platform's they are `flash`, bytes in the linked program, and `code`, bytes in all object files, whether
+    the program needs them or not: the time to compile follows it.
+    """
 
     _chunk = 1
 
@@ -205,7 +210,9 @@ def _costs(job: tuple[Kernel, str, list[Candidate]]) -> list[dict[str, float] | 
             results.append(None)
             continue
         counts = found.region or found.main
-        results.append({"flash": float(found.size.flash), **{m: float(counts[m]) for m in METRICS if m in counts}})
+        code = sum(ObjectSize.of(object_size(contents)).flash for contents in objects or ())
+        sizes = {"flash": float(found.size.flash), "code": float(code)}
+        results.append(sizes | {m: float(counts[m]) for m in METRICS if m in counts})
     return results
 
 

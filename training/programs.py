@@ -89,15 +89,18 @@ class Program:
     def _session(self, source: Source, level: str) -> Session:
         return Session.from_source(source.path, [*self.platform.compile_flags, *source.flags], level)
 
-    def compile(self, build: Build, folder: Path) -> tuple[list[Path], list[Compiled], list[str]]:
-        """Object files in `folder`, what they were made from, and machine profiles; raises `NativeError`."""
-        objects, compiled, profiles = [], [], []
-        for i, (plain, probed) in enumerate(self._at(build.level)):
-            compiled.append(plain.compile(build.sequence, build.options))
-            profiles.append(probed.compile(build.sequence, build.options).functions)
+    def compile(self, build: Build, folder: Path) -> tuple[list[Path], list[Compiled]]:
+        """Object files in `folder`, and what is known of them; raises `NativeError`.
+
+        The code has probes, as that of candidates which the compiler judges: they are no instructions, but some passes
+        treat blocks that have one a little differently.
+        """
+        objects, compiled = [], []
+        for i, (_, probed) in enumerate(self._at(build.level)):
+            compiled.append(probed.compile(build.sequence, build.options))
             objects.append(folder / f"{i}.o")
             objects[-1].write_bytes(compiled[-1].contents)
-        return objects, compiled, profiles
+        return objects, compiled
 
     def source_features(self, level: str) -> list[npt.NDArray[np.float32]]:
         """Features (f,) of each module as the front end makes it."""
@@ -126,18 +129,18 @@ class Program:
         """
         build = Build(LEVELS[0])
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, _, profiles = self.compile(build, Path(name))
+            objects, compiled = self.compile(build, Path(name))
             row = measured(self.platform, objects, Path(name), None)
         if row["problem"]:
             raise ProfileError(f"{self.kernel.name}: {row['problem']}")
-        own = max(float(machine_counts(profiles, known).executed[0]), 1.0)
+        own = max(float(machine_counts([c.functions for c in compiled], known).executed[0]), 1.0)
         return {f"anchor:{metric}": row[metric] / own for metric in store.METRICS if row[metric] is not None}
 
     def _described(self, build: Build, known: str) -> Described:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, compiled, profiles = self.compile(build, Path(name))
+            objects, compiled = self.compile(build, Path(name))
             flash = float(sum(object_sizes(objects, self.platform).values()))
-        counts = machine_counts(profiles, known)
+        counts = machine_counts([c.functions for c in compiled], known)
         return Described(counts.executed, counts.code, flash, combined_features([c.features for c in compiled]))
 
     @functools.cached_property
@@ -271,7 +274,8 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 **asdict(build),
             }
             try:
-                objects, compiled, profiles = program.compile(build, folder)
+                objects, compiled = program.compile(build, folder)
+                profiles = [c.functions for c in compiled]
                 static = machine_counts(profiles, program.static_counts)
                 profiled = machine_counts(profiles, program.profiled_counts)
                 sizes = object_sizes(objects, program.platform)

@@ -132,9 +132,11 @@ std::unique_ptr<Module> Laboratory::copyOf(const Actions &Sequence) {
   return Copy;
 }
 
-/// Features of the optimised module, which has probes, as if it had none.
-FeatureVector Laboratory::featuresWithoutProbes(const Actions &Sequence) {
-  std::unique_ptr<Module> Copy = CloneModule(*optimised(Sequence));
+/// Features of an optimised module, as if it had no probes.
+FeatureVector Laboratory::featuresWithoutProbes(Module &N) {
+  if (!hasProbes(N))
+    return moduleFeatures(N, Ctx.MAM);
+  std::unique_ptr<Module> Copy = CloneModule(N);
   removeProbes(*Copy);
   FeatureVector Features = moduleFeatures(*Copy, Ctx.MAM);
   Ctx.MAM.clear(*Copy, Copy->getName());
@@ -193,11 +195,11 @@ Outcome Laboratory::measure(const Candidate &C) {
 std::optional<Compiled> Laboratory::compile(const Candidate &C) {
   return generate<Compiled>('C', C, [&](Module &N) -> Expected<Compiled> {
     Compiled Result;
-    Result.Features =
-        HasProbes ? featuresWithoutProbes(C.Sequence) : moduleFeatures(*optimised(C.Sequence), Ctx.MAM);
+    Result.Features = featuresWithoutProbes(*optimised(C.Sequence));
     Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions);
     if (!Object)
       return Object.takeError();
+    W->Objects[C.key()] = *Object;
     Result.Object = std::move(*Object);
     return Result;
   });
@@ -223,7 +225,7 @@ void Laboratory::absorb(ArrayRef<std::string> Messages, ChildEnd End) {
 /// Makes the worker's module what was measured, if the worker can go on as the
 /// compiler.
 bool Laboratory::takeOver(const Candidate &C) {
-  if (HasProbes || hasReported() || !canTakeOver(M))
+  if (hasReported() || !canTakeOver(M))
     return false;
   Module *N = optimised(C.Sequence);
   if (!N || hasReported())

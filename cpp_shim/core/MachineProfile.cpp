@@ -304,8 +304,12 @@ void insertProbes(Module &M) {
   });
 }
 
+static constexpr StringLiteral ProbeName = "llvm.pseudoprobe";
+
+bool hasProbes(const Module &M) { return M.getFunction(ProbeName); }
+
 void removeProbes(Module &M) {
-  Function *Intrinsic = M.getFunction("llvm.pseudoprobe");
+  Function *Intrinsic = M.getFunction(ProbeName);
   if (!Intrinsic)
     return;
   for (User *U : make_early_inc_range(Intrinsic->users()))
@@ -495,14 +499,15 @@ public:
         Anywhere.try_emplace(Functions[I].Name, I);
     }
     estimate();
+    makeEdges();
   }
 
   void follow(const SourceCounts &Known);
   ProgramProfile total() const;
 
 private:
-  static constexpr unsigned Rounds = 40, ScalingRounds = 12;
-  static constexpr double Most = 1e15, RecursiveCalls = 8;
+  static constexpr unsigned StartRounds = 12, Rounds = 24;
+  static constexpr double Most = 1e15, RecursiveCalls = 8, Least = 1e-9, TrustInCopies = 0.7;
 
   /// The callee in the same module, or else in another; none outside.
   std::optional<unsigned> callee(unsigned Caller, StringRef Name) const {
@@ -512,18 +517,49 @@ private:
       return There->second;
     return std::nullopt;
   }
+  /// A function and a block of it.
+  using Place = std::pair<unsigned, unsigned>;
+
+  /// A way into a block, from another one or from outside of the function.
+  struct Edge {
+    std::optional<unsigned> From;
+    unsigned To;
+    double Times;
+  };
+
+  /// Blocks that run so often together, counted several times where that is
+  /// said.
+  struct Constraint {
+    double Times;
+    std::vector<std::pair<Place, unsigned>> Places;
+  };
+
+  /// What probes say about a block: nothing, that it never runs, how often it
+  /// runs together with others, how often it does itself.
+  enum class Evidence : char { None, Never, Shared, Own };
+
   void estimate();
-  void flowInto(unsigned I, const std::vector<bool> &IsKnown);
-  double callsOfItself(unsigned I, const std::vector<bool> &IsKnown) const;
+  void makeEdges();
+  void scaleFunction(unsigned I, double Factor);
+  double flow(unsigned I, ArrayRef<unsigned> Side) const;
+  void scaleTo(unsigned I, ArrayRef<unsigned> Side, double Times);
+  void setBranch(unsigned I, unsigned B, const SourceCounts &Known);
+  void gather(const SourceCounts &Known);
+  bool hasEvidence(unsigned I) const;
+  void balance(unsigned I);
+  void satisfy(const Constraint &C);
   SourceCounts sourceCounts() const;
-  std::map<std::pair<unsigned, unsigned>, double> edges(unsigned I) const;
 
   ArrayRef<FunctionProfile> Functions;
   ArrayRef<unsigned> Unit;
   std::map<std::pair<unsigned, StringRef>, unsigned> InUnit;
   std::map<StringRef, unsigned> Anywhere;
-  std::vector<std::vector<double>> Runs; ///< By function and block.
-  std::vector<unsigned> Order;           ///< Callers before callees, but in recursion.
+  std::vector<std::vector<double>> Runs;                   ///< By function and block: what flows into it.
+  std::vector<std::vector<Edge>> Edges;                    ///< By function.
+  std::vector<std::vector<std::vector<unsigned>>> In, Out; ///< Edges by function and block.
+  std::vector<std::vector<Evidence>> Evident;              ///< By function and block.
+  std::vector<Constraint> Constraints;
+  std::vector<unsigned> Order; ///< Callers before callees, but in recursion.
   double Lost = 0;
 };
 
@@ -583,6 +619,131 @@ void Program::estimate() {
   }
 }
 
+/// Edges, as probabilities say, scaled until as much flows out of and into
+/// each block as it runs.
+void Program::makeEdges() {
+  for (unsigned I = 0; I != Functions.size(); ++I) {
+    const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
+    std::vector<Edge> &E = Edges.emplace_back();
+    In.emplace_back(Blocks.size());
+    Out.emplace_back(Blocks.size());
+    auto Add = [&](std::optional<unsigned> From, unsigned To, double Times) {
+      In[I][To].push_back(E.size());
+      if (From)
+        Out[I][*From].push_back(E.size());
+      E.push_back({From, To, Times});
+    };
+    for (unsigned B = 0; B != Blocks.size(); ++B) {
+      double Inner = 0;
+      for (const auto &[From, Probability] : Blocks[B].Predecessors) {
+        double Times = Runs[I][From] * std::max(Probability, Least);
+        Add(From, B, Times);
+        Inner += Times;
+      }
+      if (B == 0 || Blocks[B].Predecessors.empty())
+        Add(std::nullopt, B, std::max(Runs[I][B] - Inner, Least * Runs[I][B]));
+    }
+    for (unsigned Round = 0; Round != StartRounds; ++Round)
+      for (const auto &Side : {Out[I], In[I]})
+        for (unsigned B = 0; B != Blocks.size(); ++B)
+          scaleTo(I, Side[B], Runs[I][B]);
+  }
+}
+
+void Program::scaleFunction(unsigned I, double Factor) {
+  for (double &Times : Runs[I])
+    Times *= Factor;
+  for (Edge &E : Edges[I])
+    E.Times *= Factor;
+}
+
+double Program::flow(unsigned I, ArrayRef<unsigned> Side) const {
+  double Sum = 0;
+  for (unsigned Index : Side)
+    Sum += Edges[I][Index].Times;
+  return Sum;
+}
+
+void Program::scaleTo(unsigned I, ArrayRef<unsigned> Side, double Times) {
+  double Sum = flow(I, Side);
+  for (unsigned Index : Side)
+    Edges[I][Index].Times *= Sum > 0 ? Times / Sum : 0;
+}
+
+/// Where a block branches to, as in the source: each copy of a branch is taken
+/// to go there as often as all of them together do.
+void Program::setBranch(unsigned I, unsigned B, const SourceCounts &Known) {
+  const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
+  if (Blocks[B].Probes.empty())
+    return;
+  Probe Last = Blocks[B].Probes.back();
+  auto Here = Known.find({Unit[I], Last});
+  if (Here == Known.end() || Here->second <= 0)
+    return;
+  std::vector<double> Shares;
+  double Sum = 0, Rest = 0;
+  unsigned Told = 0;
+  for (unsigned Index : Out[I][B]) {
+    const Edge &E = Edges[I][Index];
+    double Share = -1;
+    if (const auto &Probes = Blocks[E.To].Probes; !Probes.empty() && Probes.front().first == Last.first)
+      if (auto There = Known.find({Unit[I], Probes.front()}); There != Known.end())
+        Share = std::min(1.0, There->second / Here->second);
+    Shares.push_back(Share);
+    if (Share >= 0) {
+      Sum += Share;
+      ++Told;
+    } else
+      Rest += E.Times;
+  }
+  if (Told == 0)
+    return;
+  if (Told == Shares.size() && Shares.size() == 2) {
+    // The other one may be where paths come together.
+    unsigned Rarer = Shares[1] < Shares[0];
+    Shares[1 - Rarer] = 1 - std::min(Shares[Rarer], 0.5);
+  } else if (Told != Shares.size()) {
+    double Left = std::max(0.0, 1 - Sum);
+    for (unsigned K = 0; K != Shares.size(); ++K)
+      if (Shares[K] < 0)
+        Shares[K] = Rest > 0 ? Left * Edges[I][Out[I][B][K]].Times / Rest : Left;
+  }
+  for (unsigned K = 0; K != Shares.size(); ++K)
+    Edges[I][Out[I][B][K]].Times = std::max(Shares[K], Least) * std::max(Runs[I][B], Least);
+}
+
+/// Brings what flows into each block of a function, and out of it, together.
+void Program::balance(unsigned I) {
+  auto Visit = [&](unsigned B, ArrayRef<unsigned> From, ArrayRef<unsigned> To) {
+    double Sum = flow(I, From);
+    if (!From.empty() && Evident[I][B] == Evidence::None)
+      Runs[I][B] = Sum;
+    else if (!From.empty() && Evident[I][B] == Evidence::Shared)
+      Runs[I][B] = std::sqrt(Runs[I][B] * Sum);
+    scaleTo(I, To, Runs[I][B]);
+  };
+  for (unsigned B = 0; B != Runs[I].size(); ++B)
+    Visit(B, In[I][B], Out[I][B]);
+  for (unsigned B = Runs[I].size(); B-- != 0;)
+    Visit(B, Out[I][B], In[I][B]);
+}
+
+/// Scales blocks so that the constraint holds.
+void Program::satisfy(const Constraint &C) {
+  double Sum = 0;
+  unsigned Most = 1;
+  for (const auto &[Where, Count] : C.Places) {
+    Sum += Count * Runs[Where.first][Where.second];
+    Most = std::max(Most, Count);
+  }
+  if (Sum <= 0)
+    return;
+  // There may have been more copies.
+  double Trust = Sum < C.Times ? TrustInCopies : 1;
+  for (const auto &[Where, Count] : C.Places)
+    Runs[Where.first][Where.second] *= std::pow(C.Times / Sum, Trust * Count / Most);
+}
+
 SourceCounts Program::sourceCounts() const {
   SourceCounts Counts;
   for (unsigned I = 0; I != Functions.size(); ++I)
@@ -592,114 +753,92 @@ SourceCounts Program::sourceCounts() const {
   return Counts;
 }
 
-/// Scales blocks until the copies of each probe together run as often as is
-/// known. As blocks that are pinned by one probe leave less to another's copies, this
-/// converges where the probes agree. Blocks without a probe run as often as
-/// their predecessors lead there.
-void Program::follow(const SourceCounts &Known) {
-  std::vector<std::vector<bool>> IsKnown;
+/// What is known of probes, as it concerns blocks. Those that have a probe for
+/// themselves run as often as that.
+void Program::gather(const SourceCounts &Known) {
+  std::map<SourceCounts::key_type, std::map<Place, unsigned>> Copies;
   for (unsigned I = 0; I != Functions.size(); ++I) {
-    IsKnown.emplace_back();
-    for (const BlockProfile &B : Functions[I].Blocks)
-      IsKnown.back().push_back(
-          any_of(B.Probes, [&](const Probe &P) { return Known.count({Unit[I], P}) != 0; }));
+    Evident.emplace_back(Runs[I].size());
+    for (unsigned B = 0; B != Runs[I].size(); ++B)
+      for (const Probe &P : Functions[I].Blocks[B].Probes)
+        if (Known.count({Unit[I], P}))
+          ++Copies[{Unit[I], P}][{I, B}];
   }
-  for (unsigned Round = 0; Round != ScalingRounds; ++Round) {
-    SourceCounts Now = sourceCounts();
-    for (unsigned I = 0; I != Functions.size(); ++I)
-      for (unsigned B = 0; B != Runs[I].size(); ++B) {
-        if (!IsKnown[I][B])
-          continue;
-        // The geometric mean of what the probes ask for. Where blocks were
-        // merged, one that never ran does not speak for the others.
-        double Sum = 0;
-        unsigned Count = 0;
-        for (const Probe &P : Functions[I].Blocks[B].Probes)
-          if (auto It = Known.find({Unit[I], P}); It != Known.end() && It->second > 0) {
-            double All = Now[{Unit[I], P}];
-            Sum += All > 0 ? std::log(It->second / All) : 0;
-            ++Count;
-          }
-        Runs[I][B] = Count ? Runs[I][B] * std::exp(Sum / Count) : 0;
+  // Of probes with copies in the same blocks the rarest has lost none.
+  std::map<std::vector<std::pair<Place, unsigned>>, double> Sums;
+  std::map<Place, double> Own;
+  for (const auto &[Key, Times] : Known) {
+    auto Found = Copies.find(Key);
+    if (Found == Copies.end()) {
+      Lost += Times;
+      continue;
+    }
+    const std::map<Place, unsigned> &Places = Found->second;
+    Evidence New = Times <= 0 ? Evidence::Never : Places.size() == 1 ? Evidence::Own : Evidence::Shared;
+    for (const auto &[Where, Count] : Places) {
+      Evidence &Old = Evident[Where.first][Where.second];
+      Old = std::max(Old, New);
+      if (New == Evidence::Own) {
+        auto [It, IsNew] = Own.try_emplace(Where, Times / Count);
+        It->second = std::min(It->second, Times / Count);
       }
+    }
+    if (New == Evidence::Shared) {
+      auto [It, IsNew] = Sums.try_emplace({Places.begin(), Places.end()}, Times);
+      It->second = std::min(It->second, Times);
+    }
   }
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    for (unsigned B = 0; B != Runs[I].size(); ++B)
+      if (Evident[I][B] == Evidence::Never)
+        Runs[I][B] = 0;
+  for (const auto &[Where, Times] : Own)
+    Runs[Where.first][Where.second] = Times;
+  for (const auto &[Places, Times] : Sums) {
+    Constraint C{Times, {}};
+    for (const auto &[Where, Count] : Places)
+      if (auto [I, B] = Where; Evident[I][B] == Evidence::Own)
+        C.Times -= Count * Runs[I][B];
+      else
+        C.Places.emplace_back(Where, Count);
+    C.Times = std::max(C.Times, Least * Times);
+    if (!C.Places.empty())
+      Constraints.push_back(std::move(C));
+  }
+}
+
+bool Program::hasEvidence(unsigned I) const {
+  return any_of(Evident[I], [](Evidence E) { return E != Evidence::None; });
+}
+
+/// Makes what is known of the probes hold, and as much flow out of blocks as
+/// into them.
+void Program::follow(const SourceCounts &Known) {
+  gather(Known);
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    for (unsigned B = 0; B != Runs[I].size(); ++B)
+      if (Out[I][B].size() > 1)
+        setBranch(I, B, Known);
+  for (unsigned Round = 0; Round != Rounds; ++Round) {
+    llvm::for_each(Constraints, [this](const Constraint &C) { satisfy(C); });
+    for (unsigned I = 0; I != Functions.size(); ++I)
+      if (hasEvidence(I))
+        balance(I);
+  }
+  llvm::for_each(Constraints, [this](const Constraint &C) { satisfy(C); });
   // What code generation has outlined has no probes: it runs as often as it is
   // called.
   std::vector<double> CalledTimes(Functions.size());
   for (unsigned I : Order) {
     const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
-    if (is_contained(IsKnown[I], true)) {
-      if (double Calls = CalledTimes[I] + callsOfItself(I, IsKnown[I]); Calls > 0 && !IsKnown[I][0])
-        Runs[I][0] = Calls;
-      flowInto(I, IsKnown[I]);
-    } else if (CalledTimes[I] > 0)
-      for (unsigned B = 0; B != Blocks.size(); ++B)
-        Runs[I][B] = CalledTimes[I] * Blocks[B].Frequency;
+    bool Generated = all_of(Blocks, [](const BlockProfile &B) { return B.Probes.empty(); });
+    if (Generated || (CalledTimes[I] > 0 && !hasEvidence(I)))
+      scaleFunction(I, Runs[I][0] > 0 ? CalledTimes[I] / Runs[I][0] : 0);
     for (unsigned B = 0; B != Blocks.size(); ++B)
       for (const std::string &Name : Blocks[B].Callees)
         if (auto To = callee(I, Name))
           CalledTimes[*To] += Runs[I][B];
   }
-  SourceCounts Present = sourceCounts();
-  for (const auto &[Key, Times] : Known)
-    if (!Present.count(Key))
-      Lost += Times;
-}
-
-/// How often known blocks of a function call the function.
-double Program::callsOfItself(unsigned I, const std::vector<bool> &IsKnown) const {
-  double Calls = 0;
-  for (unsigned B = 0; B != IsKnown.size(); ++B)
-    if (IsKnown[B])
-      for (const std::string &Name : Functions[I].Blocks[B].Callees)
-        Calls += callee(I, Name) == I ? Runs[I][B] : 0;
-  return Calls;
-}
-
-/// Gives blocks of a function that are not known what flows into them.
-void Program::flowInto(unsigned I, const std::vector<bool> &IsKnown) {
-  const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
-  for (unsigned B = 0; B != Blocks.size(); ++B)
-    if (!IsKnown[B] && !Blocks[B].Predecessors.empty())
-      Runs[I][B] = 0;
-  for (unsigned Round = 0; Round != Rounds; ++Round) {
-    bool Changed = false;
-    for (unsigned B = 0; B != Blocks.size(); ++B) {
-      if (IsKnown[B] || Blocks[B].Predecessors.empty())
-        continue;
-      double Inflow = 0;
-      for (const auto &[From, Probability] : Blocks[B].Predecessors)
-        Inflow += Runs[I][From] * Probability;
-      Inflow = std::min(Most, Inflow);
-      Changed |= std::abs(Inflow - Runs[I][B]) > 1e-6 * Inflow;
-      Runs[I][B] = Inflow;
-    }
-    if (!Changed)
-      break;
-  }
-}
-
-/// How often each edge of a function runs, by source and destination: as LLVM
-/// estimates, scaled until as much flows out of and into each block as it runs.
-std::map<std::pair<unsigned, unsigned>, double> Program::edges(unsigned I) const {
-  const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
-  std::map<std::pair<unsigned, unsigned>, double> Edges;
-  for (unsigned B = 0; B != Blocks.size(); ++B)
-    for (const auto &[From, Probability] : Blocks[B].Predecessors)
-      Edges[{From, B}] += Runs[I][From] * Probability;
-  for (unsigned Round = 0; Round != ScalingRounds; ++Round)
-    for (bool Into : {true, false}) {
-      std::vector<double> Flow(Blocks.size());
-      for (const auto &[Edge, Times] : Edges)
-        Flow[Into ? Edge.second : Edge.first] += Times;
-      for (auto &[Edge, Times] : Edges) {
-        unsigned Block = Into ? Edge.second : Edge.first;
-        bool IsEntry = Into && Block == 0; // is also entered by calls
-        if (Flow[Block] > 0 && !IsEntry)
-          Times *= Runs[I][Block] / Flow[Block];
-      }
-    }
-  return Edges;
 }
 
 ProgramProfile Program::total() const {
@@ -709,7 +848,10 @@ ProgramProfile Program::total() const {
   for (unsigned I = 0; I != Functions.size(); ++I) {
     for (unsigned K = 0; K != NumKinds; ++K)
       Total.Code[K] += Functions[I].Code[K];
-    auto Edges = edges(I);
+    std::map<std::pair<unsigned, unsigned>, double> Times;
+    for (const Edge &E : Edges[I])
+      if (E.From)
+        Times[{*E.From, E.To}] += E.Times;
     for (unsigned B = 0; B != Runs[I].size(); ++B) {
       const BlockProfile &Block = Functions[I].Blocks[B];
       for (const auto &[K, Count] : Block.Counts)
@@ -722,11 +864,11 @@ ProgramProfile Program::total() const {
         }
       double Reached = Runs[I][B];
       for (unsigned Target : Block.Targets) {
-        auto Edge = Edges.find({B, Target});
-        double Times = std::min(Reached, Edge == Edges.end() ? Reached / 2 : Edge->second);
+        auto Known = Times.find({B, Target});
+        double Here = std::min(Reached, Known == Times.end() ? Reached / 2 : Known->second);
         Executed[Branches] += Reached;
-        Executed[Taken] += Times;
-        Reached -= Times;
+        Executed[Taken] += Here;
+        Reached -= Here;
       }
       if (!Block.JumpBytes)
         continue;

@@ -99,6 +99,7 @@ struct FunctionProfile {
 /// Marks every block of the module's functions.
 void insertProbes(llvm::Module &M);
 void removeProbes(llvm::Module &M);
+bool hasProbes(const llvm::Module &M);
 
 /// Makes every block of the module count how often it runs, in an array of
 /// 32-bit numbers named mlcomp_counts_UNIT. Calls mlcomp_begin_counts and

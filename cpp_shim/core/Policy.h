@@ -45,6 +45,10 @@ struct EffortPlan {
   uint64_t OptionEdits = 0;   ///< Tried one by one on the best result,
   uint64_t SequenceEdits = 0; ///< and these,
   uint64_t Rounds = 0;        ///< so many times over.
+
+  /// Whether anything is tried beside the baseline; else the policy's first
+  /// choice is taken.
+  bool isMeasured() const { return Sequences || OptionSets.front(); }
 };
 
 /// Which engine runs the models.

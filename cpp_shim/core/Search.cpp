@@ -210,7 +210,8 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   Decision Result;
   auto Applied = Lab.run([&] {
     Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack, Known).run();
-    bool Ends = MayTakeOver && !P.TheJudge && Result.baseline().Result.measured();
+    // The judge's baseline has probes, which clang's own code has not.
+    bool Ends = MayTakeOver && Result.baseline().Result.measured() && !(P.TheJudge && Result.isBaseline());
     return Ends ? &Result.chosen().What : nullptr;
   });
   if (!Applied)

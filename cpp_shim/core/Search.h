@@ -59,7 +59,7 @@ public:
   ///
   /// If the experiment ends with a candidate, the worker may take over: then this
   /// returns true, in the worker, with the module as the candidate's sequence
-  /// makes it. Not so with probes.
+  /// makes it.
   llvm::Expected<bool> run(llvm::function_ref<const Candidate *()> Experiment);
 
   /// After that, the object file that was measured.
@@ -91,7 +91,7 @@ private:
   bool isMadeHere(const Actions &Sequence) const { return isBaseline(Sequence) && !HasProbes; }
   llvm::Module *optimised(const Actions &Sequence);
   std::unique_ptr<llvm::Module> copyOf(const Actions &Sequence);
-  FeatureVector featuresWithoutProbes(const Actions &Sequence);
+  FeatureVector featuresWithoutProbes(llvm::Module &N);
   template <typename T, typename Work> std::optional<T> generate(char Tag, const Candidate &C, Work Generate);
   void absorb(llvm::ArrayRef<std::string> Messages, ChildEnd End);
   bool takeOver(const Candidate &C);

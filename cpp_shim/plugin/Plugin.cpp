@@ -305,13 +305,17 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
   if (Instructions > (*P)->MaxInstructions)
     return problem("module has " + Twine(Instructions) + " instructions, policy '" + (*P)->Name + "' takes " +
                    Twine((*P)->MaxInstructions));
-  if (Effort > 0 && !Ctx.TM)
+  unsigned Plan = Effort;
+  while (J && !Weights.empty() && Plan + 1 != Policy::Efforts && !(*P)->Plans[Plan].isMeasured())
+    ++Plan; // only the judge knows of other weights
+  bool Measures = Plan > 0 && (*P)->Plans[Plan].isMeasured();
+  if (Measures && !Ctx.TM)
     return problem("there is no target machine to measure with");
-  auto D = Effort == 0 ? firstChoice(M, Ctx, **P)
-                       : search(M, Ctx, **P, Effort, baselineText(), Where == Phase::Compile);
+  auto D = Measures ? search(M, Ctx, **P, Plan, baselineText(), Where == Phase::Compile)
+                    : firstChoice(M, Ctx, **P);
   if (!D)
     return D.takeError();
-  if (J && Effort > 0) { // has tried the choice, but with probes in it
+  if (J && Measures) { // has tried the choice, but with probes in it
     restartClock(ParentLimit);
     doubtErrors(M.getContext());
   }

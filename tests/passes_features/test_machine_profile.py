@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,3 +118,49 @@ def test_what_is_no_profile_is_refused(make_session: MakeSession) -> None:
     for broken in ("1 2", "0 zz 1 5", "0 1F 1 -3", "0 1F 1 x"):
         with pytest.raises(NativeError, match="not a line of source counts"):
             machine_counts([line], broken)
+
+
+def function(name: str, *blocks: dict[str, Any]) -> str:
+    """A function's profile; what a block does not say is nothing, and one instruction."""
+    empty = {"callees": [], "counts": [0, 1], "frequency": 1, "jump": 0, "predecessors": [], "probes": [], "targets": []}
+    code = [len(blocks)] + [0] * (len(machine_kinds()) - 1)
+    return json.dumps({"blocks": [empty | b for b in blocks], "code": code, "exported": True, "name": name})
+
+
+def test_generated_functions_run_as_often_as_known_blocks_call_them() -> None:
+    main = function("main", {"probes": ["A", 1], "callees": ["shared"]}, {"probes": ["A", 2], "callees": ["unused"]})
+    helpers = [function(name, {"counts": [0, 10]}) for name in ("shared", "unused")]
+    counts = machine_counts(["\n".join([main, *helpers])], "0 A 1 5\n0 A 2 0\n")
+    assert executed(counts, "instructions") == pytest.approx(5 + 5 * 10)
+
+
+def test_a_probe_of_its_own_decides_between_shared_ones() -> None:
+    # Two copies of block 1, one of them in a block that is known to run 900 times.
+    blocks = ({"probes": ["A", 1, "A", 2]}, {"probes": ["A", 1], "counts": [0, 100]})
+    counts = machine_counts([function("main", *blocks)], "0 A 1 1000\n0 A 2 900\n")
+    assert executed(counts, "instructions") == pytest.approx(900 + 100 * 100, rel=0.02)
+
+
+def test_of_probes_of_one_block_the_rarest_counts() -> None:
+    counts = machine_counts([function("main", {"probes": ["A", 1, "A", 2]})], "0 A 1 1000\n0 A 2 30\n")
+    assert executed(counts, "instructions") == pytest.approx(30)
+
+
+def test_copies_of_a_branch_go_where_the_source_does() -> None:
+    # Each of two copies of block 1 goes on to a copy of block 2 (10 of 1000 times) or past it.
+    blocks = (
+        {"probes": ["A", 1]},
+        {"probes": ["A", 2], "predecessors": [0, 0.5], "counts": [0, 50]},
+        {"probes": ["A", 1], "predecessors": [0, 0.5, 1, 1]},
+        {"probes": ["A", 2], "predecessors": [2, 0.5], "counts": [0, 50]},
+        {"predecessors": [2, 0.5, 3, 1]},
+    )
+    counts = machine_counts([function("main", *blocks)], "0 A 1 1000\n0 A 2 10\n")
+    assert executed(counts, "instructions") == pytest.approx(1500 + 10 * 50, rel=0.05)
+
+
+def test_flow_decides_about_code_between_known_blocks() -> None:
+    chain = [{"predecessors": [n, 0.5], "counts": [0, 3]} for n in range(5)]
+    blocks = ({"probes": ["A", 1]}, *chain, {"probes": ["A", 2], "predecessors": [5, 1]})
+    counts = machine_counts([function("main", *blocks)], "0 A 1 400\n0 A 2 400\n")
+    assert executed(counts, "instructions") == pytest.approx(400 * 2 + 400 * 15, rel=0.05)

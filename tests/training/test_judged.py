@@ -67,6 +67,7 @@ def make_judged(
     weights: np.ndarray[Any, np.dtype[np.float32]],
     caution: float = 0.0,
     margin: float = 0.0,
+    sequences: tuple[int, ...] = (9, 9, 9, 9),
     **changes: Any,
 ) -> Path:
     """A policy whose judge estimates cycles by a linear model, with half widths of 0.05."""
@@ -96,7 +97,7 @@ def make_judged(
         option_edits=[],
         sequence_edits=[],
         option_model="",
-        efforts=[{"sequences": 9, "option_sets": [0, 1]}] * 4,
+        efforts=[{"sequences": count, "option_sets": [0, 1]} for count in sequences],
         judge=judge | changes,
     )
     (folder / "cycles.onnx").write_bytes(linear_model(weights))
@@ -176,6 +177,24 @@ def test_weights_of_the_user(tmp_path: Path, source: Path) -> None:
     assert compile_judged(source, policy, "--ml-weights=size=0,time=1")[0]["sequence"] == "unroll"
     _, errors = compile_judged(source, policy, "--ml-weights=energy=1")
     assert "this policy does not estimate energy; compiling as clang does" in errors
+
+
+def test_low_efforts_take_the_first_choice(tmp_path: Path, source: Path) -> None:
+    policy = make_judged(tmp_path / "p", only("change:instructions"), sequences=(0, 0, 9, 9))
+    assert not compile_judged(source, policy)[0]["measured"]
+    assert compile_judged(source, policy, "--ml-effort=2")[0]["measured"]
+    # Only the judge knows of other weights.
+    report, _ = compile_judged(source, policy, "--ml-weights=size=0,time=1")
+    assert report["measured"]
+    assert report["sequence"] == "unroll"
+
+
+def test_the_object_that_was_judged_is_what_the_user_gets(tmp_path: Path, source: Path) -> None:
+    policy = make_judged(tmp_path / "p", only("change:instructions"))
+    assert compile_judged(source, policy)[0]["sequence"] == "unroll"
+    program = Program(Kernel("program", "program", "", "", (str(source),), folder=Path("/")), find_platform("ibex-fast"))
+    (judged,), _ = program.compile(Build("O3", UNROLL), tmp_path)
+    assert source.with_suffix(".o").read_bytes() == judged.read_bytes()
 
 
 @pytest.mark.parametrize(
