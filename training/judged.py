@@ -43,9 +43,10 @@ TRUST = 0.5  # see Search
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
 SHARES = ((1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75))  # of judge and value model, beside the fitted ones
-CODE_WEIGHT = 0.15  # of all code that is generated, in the choice of sequences: the time to compile follows it
-LITTLE_GROWTH = ("-inline-threshold=400", "-unroll-threshold=500")  # in place of larger values
-UNJUDGED = (0.0, 1.0)  # what efforts 0 and 1 go by
+CODE_WEIGHT = 0.08  # of all code that is generated, in the choice of sequences: the time to compile follows it
+LITTLE_GROWTH = {"-unroll-threshold": 500}  # in place of larger values
+DROPPED = {"-disable-loop-idiom-all"}  # without memset, libtommath runs 1.2 times as long
+LOSS = 2.0  # how much more a slower program counts than a faster one
 WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
 WORSE_SHARE = 0.05  # of programs that may be
 
@@ -96,7 +97,7 @@ def train(
     programs = usable_kernels([k for k in kernels() if k.split != "test"])
     found = search(settings, programs, space, run / "search.jsonl", jobs, report) if settings.grown else []
     found += [s for other in pool for s in sequences_of(other)]
-    sequences = list(dict.fromkeys([*found, *map(with_little_growth, found), *((pipeline,) for pipeline in PLAIN)]))
+    sequences = list(dict.fromkeys([*map(mended, found), *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
     if measured:
@@ -122,10 +123,14 @@ def search(
     return [(*p.candidate().sequence, *p.codegen) for p in points]
 
 
-def with_little_growth(sequence: Sequence[str]) -> tuple[str, ...]:
-    """`sequence` with milder values of the options that make code grow most."""
-    milder = {option.split("=")[0]: option for option in LITTLE_GROWTH}
-    return tuple(milder.get(action.split("=")[0], action) for action in sequence)
+def mended(sequence: Sequence[str]) -> tuple[str, ...]:
+    """`sequence` with milder values of the options that make code grow most, and without those that are dropped."""
+
+    def milder(action: str) -> str:
+        name, _, value = action.partition("=")
+        return f"{name}={min(int(value), LITTLE_GROWTH[name])}" if name in LITTLE_GROWTH else action
+
+    return tuple(milder(action) for action in sequence if action not in DROPPED)
 
 
 def cheapest(programs: Sequence[Kernel], count: int) -> list[Kernel]:
@@ -181,14 +186,15 @@ def profile(
 class Judged:
     """Programs (n) under alternatives (a), the baseline first, as logarithms against the baseline.
 
-    `actual`, `estimated` and `half_widths` are (n, a): the costs as measured, and the objective as models estimate it
-    that have not seen the program's project; `without_flash` is the objective but for flash, as measured. `features` (n, f)
-    are of the source.
+    `actual`, `estimated` and `half_widths` are (n, a): the objective as measured, and as models estimate it that have
+    not seen the program's project; `costs` are what sequences are ranked by: losses and generated code count too;
+    `without_flash` is the objective but for flash, as measured. `features` (n, f) are of the source.
     """
 
     projects: list[str]
     features: npt.NDArray[np.float32]
     actual: Floats
+    costs: Floats
     without_flash: Floats
     estimated: Floats
     half_widths: Floats
@@ -196,7 +202,8 @@ class Judged:
     def columns(self, kept: Sequence[int]) -> Judged:
         """Some of the alternatives."""
         tables = {
-            name: getattr(self, name)[:, kept] for name in ("actual", "without_flash", "estimated", "half_widths")
+            name: getattr(self, name)[:, kept]
+            for name in ("actual", "costs", "without_flash", "estimated", "half_widths")
         }
         return replace(self, **tables)
 
@@ -216,12 +223,14 @@ def fit_and_write(
     fit_settings = FitSettings(settings.platform, settings.seconds, settings.seed)
     judge = {metric: fit_metric(data, "static", metric, fit_settings, report) for metric in metrics}
     judged = judged_table(settings, data, judge, alternatives, programs)
-    kept = [0, *complementary(judged.actual, settings.coreset)]
+    # The one that is best for all that have no choice, then what goes together best.
+    best = int(judged.costs.mean(0).argmin())
+    kept = list(dict.fromkeys([0, best, *complementary(judged.costs, settings.coreset)]))[: settings.coreset + 1]
     report(f"sequences kept of {len(sequences)}: {kept[1:]}")
     judged = judged.columns(kept)
     value = ranking.fit(
         judged.features,
-        judged.actual.astype(np.float32),
+        judged.costs.astype(np.float32),
         judged.projects,
         feature_names().index("instructions"),
         1,
@@ -231,7 +240,6 @@ def fit_and_write(
     valued = np.asarray(value.held_out, np.float64)
     tried = [(shares, choose_rule(judged, valued, shares)) for shares in (blend(judged, valued), *SHARES)]
     shares, rule = min(tried, key=lambda t: (t[1].worse > WORSE_SHARE, t[1].mean))
-    value.margin = choose_rule(judged, valued, UNJUDGED).margin
     report(f"shares {shares[0]:.3f} of the judge, {shares[1]:.3f} of the value model; {rule}")
     files = {"sequence": value.export(len(feature_names()))}
     parity = {"sequence": judged.features}
@@ -301,9 +309,10 @@ def judged_table(
     place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
     total = sum(settings.weights.values())
     weighted = {m: w / total for m, w in settings.weights.items()}
-    code = data.x[:, data.columns.index("code:bytes")]
-    actual = sum(w * data.targets[m] for m, w in weighted.items()) + CODE_WEIGHT / total * code
     without_flash = sum(weighted[m] * data.targets[m] for m in judge) / sum(weighted[m] for m in judge)
+    actual = sum(w * data.targets[m] for m, w in weighted.items())
+    costs = actual + LOSS * np.maximum(without_flash, 0)
+    costs += CODE_WEIGHT / total * data.x[:, data.columns.index("code:bytes")]
     flash = data.x[:, data.columns.index("flash:")]
     estimated = sum(w * (judge[m].tried[0].predicted if m in judge else flash) for m, w in weighted.items())
     half = sum(
@@ -320,6 +329,7 @@ def judged_table(
         [k.project for k in usable],
         np.stack([source_features(k, settings.platform) for k in usable]),
         with_baseline(actual),
+        with_baseline(costs),
         with_baseline(without_flash),
         with_baseline(estimated),
         with_baseline(half),

@@ -507,7 +507,7 @@ public:
 
 private:
   static constexpr unsigned StartRounds = 12, Rounds = 24;
-  static constexpr double Most = 1e15, RecursiveCalls = 8, Least = 1e-9, TrustInCopies = 0.7;
+  static constexpr double Most = 1e15, RecursiveCalls = 8, Least = 1e-9, Tiny = 1e-100, TrustInCopies = 0.7;
 
   /// The callee in the same module, or else in another; none outside.
   std::optional<unsigned> callee(unsigned Caller, StringRef Name) const {
@@ -667,7 +667,7 @@ double Program::flow(unsigned I, ArrayRef<unsigned> Side) const {
 void Program::scaleTo(unsigned I, ArrayRef<unsigned> Side, double Times) {
   double Sum = flow(I, Side);
   for (unsigned Index : Side)
-    Edges[I][Index].Times *= Sum > 0 ? Times / Sum : 0;
+    Edges[I][Index].Times *= Sum > Tiny ? Times / Sum : 0;
 }
 
 /// Where a block branches to, as in the source: each copy of a branch is taken
@@ -736,7 +736,7 @@ void Program::satisfy(const Constraint &C) {
     Sum += Count * Runs[Where.first][Where.second];
     Most = std::max(Most, Count);
   }
-  if (Sum <= 0)
+  if (Sum <= Tiny)
     return;
   // There may have been more copies.
   double Trust = Sum < C.Times ? TrustInCopies : 1;

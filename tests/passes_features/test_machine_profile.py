@@ -122,7 +122,15 @@ def test_what_is_no_profile_is_refused(make_session: MakeSession) -> None:
 
 def function(name: str, *blocks: dict[str, Any]) -> str:
     """A function's profile; what a block does not say is nothing, and one instruction."""
-    empty = {"callees": [], "counts": [0, 1], "frequency": 1, "jump": 0, "predecessors": [], "probes": [], "targets": []}
+    empty = {
+        "callees": [],
+        "counts": [0, 1],
+        "frequency": 1,
+        "jump": 0,
+        "predecessors": [],
+        "probes": [],
+        "targets": [],
+    }
     code = [len(blocks)] + [0] * (len(machine_kinds()) - 1)
     return json.dumps({"blocks": [empty | b for b in blocks], "code": code, "exported": True, "name": name})
 

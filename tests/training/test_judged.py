@@ -18,7 +18,7 @@ from mlcomp.estimator.design import DataError, column_names
 from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import Build
-from mlcomp.training.judged import Judged, blend, choose_rule, numbers_of
+from mlcomp.training.judged import Judged, blend, choose_rule, mended, numbers_of
 from mlcomp.training.kernels import Kernel
 from mlcomp.training.programs import Program
 
@@ -192,7 +192,9 @@ def test_low_efforts_take_the_first_choice(tmp_path: Path, source: Path) -> None
 def test_the_object_that_was_judged_is_what_the_user_gets(tmp_path: Path, source: Path) -> None:
     policy = make_judged(tmp_path / "p", only("change:instructions"))
     assert compile_judged(source, policy)[0]["sequence"] == "unroll"
-    program = Program(Kernel("program", "program", "", "", (str(source),), folder=Path("/")), find_platform("ibex-fast"))
+    program = Program(
+        Kernel("program", "program", "", "", (str(source),), folder=Path("/")), find_platform("ibex-fast")
+    )
     (judged,), _ = program.compile(Build("O3", UNROLL), tmp_path)
     assert source.with_suffix(".o").read_bytes() == judged.read_bytes()
 
@@ -225,7 +227,7 @@ def table(actual: Any, estimated: Any, half: float = 0.1) -> Judged:
     actual, estimated = np.array(actual, np.float64), np.array(estimated, np.float64)
     projects = [f"p{i}" for i in range(len(actual))]
     return Judged(
-        projects, np.zeros((len(actual), 3), np.float32), actual, actual, estimated, np.full(actual.shape, half)
+        projects, np.zeros((len(actual), 3), np.float32), *[actual] * 3, estimated, np.full(actual.shape, half)
     )
 
 
@@ -250,6 +252,20 @@ def test_caution_grows_where_estimates_mislead() -> None:
     assert rule.mean == pytest.approx(-0.075)
     assert rule.worse == 0
     assert 0.02 <= 0.1 * rule.caution + rule.margin < 0.1
+
+
+def test_sequences_of_searches_are_mended() -> None:
+    sequence = (
+        "-disable-loop-idiom-all",
+        "-inline-threshold=3000",
+        "-unroll-allow-partial",
+        "default<O3>",
+        "-unroll-threshold=800",
+    )
+    expected = ("-inline-threshold=3000", "-unroll-allow-partial", "default<O3>", "-unroll-threshold=500")
+    assert mended(sequence) == expected
+    assert mended(expected) == expected
+    assert mended(("-unroll-threshold=60",)) == ("-unroll-threshold=60",)
 
 
 def test_rows_that_lack_a_sequence_are_refused() -> None:
