@@ -44,6 +44,7 @@ BUILDS: dict[str, tuple[str, dict[str, str]]] = {
     "size-effort-1": ("mlcc", {"MLCC_OBJECTIVE": "ml-size"}),
     "size-effort-0": ("mlcc", {"MLCC_OBJECTIVE": "ml-size", "MLCC_EFFORT": "0"}),
     "time-effort-1": ("mlcc", {"MLCC_OBJECTIVE": "ml-time"}),
+    "time-effort-0": ("mlcc", {"MLCC_OBJECTIVE": "ml-time", "MLCC_EFFORT": "0"}),
 }
 TESTED = ("clang", "size-effort-1", "time-effort-1")
 SECONDS = 3600

@@ -291,7 +291,7 @@ def objectives_section(result: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-PACKAGE_CPU = {"size-effort-0": 1.1, "size-effort-1": 2.0}
+PACKAGE_CPU = {"size-effort-0": 1.1, "size-effort-1": 2.0, "time-effort-0": 1.1, "time-effort-1": 2.0}
 FUZZ_RUNS = 20_000
 
 

@@ -240,8 +240,15 @@ static unsigned confidentChoice(ArrayRef<float> Scores, float Margin) {
   return Scores[Best] < Scores[0] - Margin ? Best : 0;
 }
 
-/// Effort 0: what the policy ranks first, not measured. The baseline's options
-/// depend on the code that it makes, so the sequence is applied here.
+/// The options behind the last pass of a sequence: those of code generation.
+static Actions optionsBehind(const Actions &Steps) {
+  auto IsPass = [](StringRef Step) { return !Step.starts_with("-"); };
+  return Actions(find_if(reverse(Steps), IsPass).base(), Steps.end());
+}
+
+/// What the policy ranks first, not measured. The baseline's options depend on
+/// the code that it makes, so the sequence is applied here. For speed effort 0
+/// has but the options of the sequence: code that grows takes long to compile.
 Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &Ctx, const Policy &P) {
   auto Scores = P.scoreSequences(moduleFeatures(M, Ctx.MAM));
   if (!Scores)
@@ -250,6 +257,8 @@ Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &
   Trial T;
   T.Name = P.Sequences[Best].Name;
   T.What.Sequence = Best ? P.Sequences[Best].Steps : Actions{baselineText()};
+  if (Best && P.TheJudge && Effort == 0)
+    T.What = {{baselineText()}, optionsBehind(P.Sequences[Best].Steps)};
   T.SequenceScore = (*Scores)[Best];
   restartClock(ParentLimit);
   doubtErrors(M.getContext());

@@ -22,7 +22,7 @@ from mlcomp.platforms.platform import Platform, execute, find_platform, find_pro
 from mlcomp.platforms.program import Source, compile_source, find_compiler, measure
 
 CLOCK = CLOCKS["ibex-c"]
-COMPILER = ("mlcc", "-O=ml-time", "--ml-effort=0", "--ml-policy=riscv32-loops")
+COMPILER = ("mlcc", "-O=ml-time", "--ml-effort=1", "--ml-policy=riscv32-loops")
 FLAGS = ("-falign-functions=4", "-w")
 LIMITS = Limits(cycles=20_000_000_000)
 # Functions of libraries that layers call, which are linked in any case: so they are in the same places in all programs.

@@ -189,6 +189,18 @@ def test_low_efforts_take_the_first_choice(tmp_path: Path, source: Path) -> None
     assert report["sequence"] == "unroll"
 
 
+def test_the_least_effort_takes_the_options_only(tmp_path: Path, source: Path) -> None:
+    policy = make_judged(tmp_path / "p", only("change:instructions"), sequences=(0, 0, 9, 9))
+    manifest = json.loads((policy / "manifest.json").read_text())
+    for sequence in manifest["sequences"][1:]:
+        sequence["actions"] = ["-unroll-threshold=2000", "default<O3>", "function(dce)", "-misched-topdown"]
+    (policy / "manifest.json").write_text(json.dumps(manifest))
+    report, _ = compile_judged(source, policy, "--ml-effort=0")
+    assert (report["actions"], report["options"]) == (["default<O3>"], ["-misched-topdown"])
+    report, _ = compile_judged(source, policy)
+    assert report["actions"] == manifest["sequences"][1]["actions"]
+
+
 def test_the_object_that_was_judged_is_what_the_user_gets(tmp_path: Path, source: Path) -> None:
     policy = make_judged(tmp_path / "p", only("change:instructions"))
     assert compile_judged(source, policy)[0]["sequence"] == "unroll"
