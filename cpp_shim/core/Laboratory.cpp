@@ -199,7 +199,6 @@ std::optional<Compiled> Laboratory::compile(const Candidate &C) {
     Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions);
     if (!Object)
       return Object.takeError();
-    W->Objects[C.key()] = *Object;
     Result.Object = std::move(*Object);
     return Result;
   });
@@ -230,7 +229,7 @@ bool Laboratory::takeOver(const Candidate &C) {
   Module *N = optimised(C.Sequence);
   if (!N || hasReported())
     return false;
-  Object = std::move(W->Objects[C.key()]);
+  Object = HasProbes ? compile(C)->Object : std::move(W->Objects[C.key()]);
   Ctx.MAM.clear(M, M.getName());
   if (N == &M)
     return true;
