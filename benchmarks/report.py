@@ -177,7 +177,7 @@ def estimator_section(result: dict[str, Any]) -> list[str]:
         "validation programs, which chooses the kind. MLComp reports less than 2 % for programs it has seen.",
         "",
     ]
-    kinds = ["mean", "linear", "roofline", "refined", "statistical", "mixed"]
+    kinds = ["mean", "linear", "roofline", "refined", "statistical", "mixed", "voting"]
     lines += ["| setting | metric | " + " | ".join(kinds) + " |", "|---|---|" + "---|" * len(kinds)]
     tables = {
         f"unseen, {setting} counts": {

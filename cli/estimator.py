@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import time
@@ -43,6 +44,13 @@ def store_option(command: Any) -> Any:
     )(command)
 
 
+def jobs_option(command: Any) -> Any:
+    """The option that says how many metrics are worked on at once."""
+    return click.option("--jobs", "-j", default=2, show_default=True, type=click.IntRange(1), help="Metrics at once.")(
+        command
+    )
+
+
 def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
     """The designs of a platform's rows in both settings."""
     rows = store.read(path or PROFILES / f"{platform}.parquet").to_pylist()
@@ -50,6 +58,11 @@ def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
     if not mine:
         raise DataError(f"the profile store has no rows of platform '{platform}'")
     return {setting: design(mine, setting, machine_kinds(), feature_names()) for setting in COUNTS}
+
+
+def say(start: float, text: str) -> None:
+    """A line of progress, with the seconds since `start`."""
+    click.echo(f"[{time.monotonic() - start:6.1f} s] {text}", err=True)
 
 
 def percent(value: float) -> str:
@@ -62,21 +75,20 @@ def percent(value: float) -> str:
 @click.option("--out", type=click.Path(path_type=Path), help="The estimator's folder; build/estimators/PLATFORM.")
 @click.option("--seconds", default=Settings.seconds, show_default=True, help="For each metric's choice of a model.")
 @click.option("--seed", default=0, show_default=True)
+@jobs_option
 @json_option
-def fit(platform: str, path: Path | None, out: Path | None, seconds: float, seed: int, as_json: bool) -> None:
+def fit(
+    platform: str, path: Path | None, out: Path | None, seconds: float, seed: int, jobs: int, as_json: bool
+) -> None:
     """Choose and fit models on training and validation programs, and say how they do on test programs."""
-    start = time.monotonic()
     folder = out or ESTIMATORS / platform
-
-    def report(text: str) -> None:
-        click.echo(f"[{time.monotonic() - start:6.1f} s] {text}", err=True)
-
+    report = functools.partial(say, time.monotonic())
     try:
         designs = designs_of(platform, path)
-        settings = Settings(platform, seconds, seed)
+        settings = Settings(platform, seconds, seed, jobs)
         fitted = fit_all(designs, settings, report)
         save(fitted, designs, settings, folder)
-        table = {"platform": platform, "unseen": evaluate_fitted(fitted, designs)}
+        table = {"platform": platform, "unseen": evaluate_fitted(fitted, designs, jobs)}
         (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
     except (DataError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
@@ -90,21 +102,25 @@ def fit(platform: str, path: Path | None, out: Path | None, seconds: float, seed
 @click.option("--seconds", default=Settings.seconds, show_default=True, help="For each metric's choice of a model.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the figures to this file.")
+@jobs_option
 @json_option
-def evaluate(platform: str, path: Path | None, seconds: float, seed: int, out: Path | None, as_json: bool) -> None:
+def evaluate(
+    platform: str, path: Path | None, seconds: float, seed: int, out: Path | None, jobs: int, as_json: bool
+) -> None:
     """Fit again and give all figures: unseen programs in both settings, and seen programs with unseen builds."""
     try:
         designs = designs_of(platform, path)
-        settings = Settings(platform, seconds, seed)
-        start = time.monotonic()
-        fitted = fit_all(designs, settings)
+        settings = Settings(platform, seconds, seed, jobs)
+        begun = time.monotonic()
+        report = functools.partial(say, begun)
+        fitted = fit_all(designs, settings, report)
         table = {
             "command": f"mlcomp estimator evaluate --platform {platform} --seconds {seconds:g} --seed {seed}",
             "platform": platform,
-            "seconds": time.monotonic() - start,
+            "seconds": time.monotonic() - begun,
             "rows": {s: len(d) for s, d in designs.items()},
-            "unseen": evaluate_fitted(fitted, designs),
-            "seen": evaluate_seen(designs, settings),
+            "unseen": evaluate_fitted(fitted, designs, jobs),
+            "seen": evaluate_seen(designs, settings, report),
         }
     except (DataError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem

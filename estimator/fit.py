@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from mlcomp.estimator.design import COUNTS, DataError, Design, Floats
@@ -43,6 +44,7 @@ class Settings:
     platform: str
     seconds: float = 60.0  # for the selection of each metric's model in each setting
     seed: int = 0
+    jobs: int = 1  # metrics at once
 
 
 @dataclass
@@ -74,47 +76,53 @@ def fit_metric(data: Design, setting: str, metric: str, settings: Settings, repo
 
 def fit(designs: dict[str, Design], settings: Settings, report: Report = lambda _: None) -> list[Fitted]:
     """All metrics of a platform in the settings of `COUNTS`, from the rows of training and validation programs."""
-    fitted = []
-    for setting in COUNTS:
-        data = designs[setting].rows(designs[setting].splits != "test")
-        for metric in data.targets:
-            if metric == "flash" and setting != "static":
-                continue  # knows no executions
-            fitted.append(fit_metric(data, setting, metric, settings, report))
-    return fitted
+    known = {setting: data.rows(data.splits != "test") for setting, data in designs.items()}
+    wanted = [
+        (setting, metric)
+        for setting in COUNTS
+        for metric in known[setting].targets
+        if metric != "flash" or setting == "static"  # it knows no executions
+    ]
+    fit_one = delayed(fit_metric)
+    return list(Parallel(settings.jobs)(fit_one(known[s], s, metric, settings, report) for s, metric in wanted))
 
 
-def evaluate(fitted: list[Fitted], designs: dict[str, Design]) -> dict[str, Any]:
+def evaluate(fitted: list[Fitted], designs: dict[str, Design], jobs: int = 1) -> dict[str, Any]:
     """Figures on the test programs, by setting and metric: of the chosen model, and of the best of each kind."""
+    rows = Parallel(jobs)(delayed(evaluate_metric)(one, designs[one.setting]) for one in fitted)
     table: dict[str, Any] = {}
-    for one in fitted:
-        known = designs[one.setting].rows(designs[one.setting].splits != "test")
-        test = designs[one.setting].rows(designs[one.setting].splits == "test")
-        if not len(test):
-            raise DataError("the profile store has no test programs")
-        y = test.targets[one.metric]
-        predicted, half, outside = one.predict(test.x)
-        kinds = {}
-        for tried in one.tried:
-            kind = tried.candidate.kind
-            if kind not in kinds:  # the best comes first
-                other = tried.candidate.model.fit(known.x, known.targets[one.metric])
-                kinds[kind] = {"model": tried.candidate.name, **summary(other.predict(test.x), y, test.programs)}
-        table.setdefault(one.setting, {})[one.metric] = {
-            "chosen": {"kind": one.tried[0].candidate.kind, "model": one.tried[0].candidate.name},
-            **summary(predicted, y, test.programs),
-            "coverage": float((np.abs(predicted - y) <= half).mean()),
-            "mean_half_width": float(half.mean()),
-            "outside": float(outside.mean()),
-            "kinds": kinds,
-            "learning": learning_curve(one, known, test),
-            "points": points(predicted, y),
-            "by_program": {
-                str(p): summary(predicted[test.programs == p], y[test.programs == p], test.programs[test.programs == p])
-                for p in np.unique(test.programs)
-            },
-        }
+    for one, row in zip(fitted, rows, strict=True):
+        table.setdefault(one.setting, {})[one.metric] = row
     return table
+
+
+def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
+    """Figures on the test programs of one metric's models; raises `DataError` if there are none."""
+    known, test = data.rows(data.splits != "test"), data.rows(data.splits == "test")
+    if not len(test):
+        raise DataError("the profile store has no test programs")
+    y = test.targets[fitted.metric]
+    predicted, half, outside = fitted.predict(test.x)
+    kinds: dict[str, Any] = {}
+    for tried in fitted.tried:
+        kind = tried.candidate.kind
+        if kind not in kinds:  # the best comes first
+            other = clone(tried.candidate.model).fit(known.x, known.targets[fitted.metric])
+            kinds[kind] = {"model": tried.candidate.name, **summary(other.predict(test.x), y, test.programs)}
+    return {
+        "chosen": {"kind": fitted.tried[0].candidate.kind, "model": fitted.tried[0].candidate.name},
+        **summary(predicted, y, test.programs),
+        "coverage": float((np.abs(predicted - y) <= half).mean()),
+        "mean_half_width": float(half.mean()),
+        "outside": float(outside.mean()),
+        "kinds": kinds,
+        "learning": learning_curve(fitted, known, test),
+        "points": points(predicted, y),
+        "by_program": {
+            str(p): summary(predicted[test.programs == p], y[test.programs == p], test.programs[test.programs == p])
+            for p in np.unique(test.programs)
+        },
+    }
 
 
 def learning_curve(fitted: Fitted, known: Design, test: Design) -> list[dict[str, float]]:
@@ -146,26 +154,29 @@ def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report
     The model is chosen on training and validation programs; then each fold's builds of the test programs are predicted
     from the other builds of all programs.
     """
-    table = {}
     data = designs["profiled"]
+    rows = Parallel(settings.jobs)(delayed(evaluate_seen_metric)(data, m, settings, report) for m in data.targets)
+    return dict(zip(data.targets, rows, strict=True))
+
+
+def evaluate_seen_metric(data: Design, metric: str, settings: Settings, report: Report) -> dict[str, Any]:
+    """Figures on the test programs of one metric, in MLComp's setting."""
     usual = data.rows(data.splits != "test")
-    for metric in data.targets:
-        tried = select(usual, metric, settings.platform, unseen_builds, settings.seconds, settings.seed, report)
-        best = tried[0].candidate
-        y = data.targets[metric]
-        predicted = np.full(len(data), np.nan)
-        for train, test in unseen_builds(data, settings.seed):
-            predicted[test] = best.model.fit(data.x[train], y[train]).predict(data.x[test])
-        mine = data.splits == "test"
-        kinds: dict[str, float] = {}
-        for one in tried:  # the best comes first
-            kinds.setdefault(one.candidate.kind, one.error)
-        table[metric] = {
-            "chosen": {"kind": best.kind, "model": best.name},
-            "kinds_in_choice": kinds,
-            **summary(predicted[mine], y[mine], data.programs[mine]),
-        }
-    return table
+    tried = select(usual, metric, settings.platform, unseen_builds, settings.seconds, settings.seed, report)
+    best = tried[0].candidate
+    y = data.targets[metric]
+    predicted = np.full(len(data), np.nan)
+    for train, test in unseen_builds(data, settings.seed):
+        predicted[test] = clone(best.model).fit(data.x[train], y[train]).predict(data.x[test])
+    mine = data.splits == "test"
+    kinds: dict[str, float] = {}
+    for one in tried:  # the best comes first
+        kinds.setdefault(one.candidate.kind, one.error)
+    return {
+        "chosen": {"kind": best.kind, "model": best.name},
+        "kinds_in_choice": kinds,
+        **summary(predicted[mine], y[mine], data.programs[mine]),
+    }
 
 
 def save(fitted: list[Fitted], designs: dict[str, Design], settings: Settings, out: Path) -> None:

@@ -64,6 +64,7 @@ def calibrate(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any],
     """Intervals that cover the share `cover` of rows of groups that were not seen.
 
     `predicted` must come from cross-validation. The factor is that of difficulties which have not seen their group.
+    Rows of a group are alike, so the correction for a finite sample counts groups (Dunn, Wasserman and Ramdas 2022).
     """
     residuals = np.abs(predicted - y)
     model = GradientBoostingRegressor(
@@ -74,5 +75,5 @@ def calibrate(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any],
     for train, test in GroupKFold(min(5, len(np.unique(groups)))).split(z, groups=groups):
         difficulty[test] = clone(model).fit(z[train], residuals[train]).predict(z[test])
     scores = residuals / np.maximum(difficulty, LEAST)
-    factor = float(np.quantile(scores, min(1.0, cover * (1 + 1 / len(scores)))))
+    factor = float(np.quantile(scores, min(1.0, cover * (1 + 1 / len(np.unique(groups))))))
     return Intervals(model.fit(z, residuals), factor)

@@ -1,6 +1,6 @@
 """Estimators as ONNX: one input `x` (N, d) float32, one output (N, 1): ln(metric / baseline's metric).
 
-The analytic kinds are written operator by operator, regressors by skl2onnx, and mixed models are joined of both.
+The analytic kinds are written operator by operator, regressors by skl2onnx; mixed and voting models are joined of both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
 
 from mlcomp.estimator.kinds import LEAST, Mixed, Proportional, Refined, Roofline
 
@@ -35,6 +35,8 @@ def export(model: Any, width: int) -> onnx.ModelProto:
         return _model(nodes, [column, _floats("factor", [model.factor_])], width, "proportional")
     if isinstance(model, Mixed):
         return _mixed(model, width)
+    if isinstance(model, VotingRegressor):
+        return _voting(model, width)
     if isinstance(model, DummyRegressor):
         nodes = [
             helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=1),
@@ -172,3 +174,20 @@ def _mixed(model: Mixed, width: int) -> onnx.ModelProto:
         helper.make_node("Add", [f"a/{OUTPUT}", f"r/{OUTPUT}"], [OUTPUT]),
     ]
     return _model(nodes, [*rough.graph.initializer, *rest.graph.initializer], width, "mixed")
+
+
+def _voting(model: VotingRegressor, width: int) -> onnx.ModelProto:
+    nodes: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = [_floats("share", [1 / len(model.estimators_)])]
+    votes = []
+    for number, voter in enumerate(model.estimators_):
+        part = compose.add_prefix(export(voter, width), f"v{number}/", rename_inputs=False).graph
+        nodes += part.node
+        constants += part.initializer
+        votes.append(f"v{number}/{OUTPUT}")
+    total = votes[0]
+    for number, vote in enumerate(votes[1:]):
+        nodes.append(helper.make_node("Add", [total, vote], [f"total{number}"]))
+        total = f"total{number}"
+    nodes.append(helper.make_node("Mul", [total, "share"], [OUTPUT]))
+    return _model(nodes, constants, width, "voting")

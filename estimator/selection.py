@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, RandomForestRegressor, VotingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import HuberRegressor, Ridge
 from sklearn.model_selection import GroupKFold, KFold
@@ -36,7 +36,7 @@ Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 class Candidate:
     """A model that may be chosen: its kind, a name, and the unfitted regressor."""
 
-    kind: str  # mean, linear, roofline, refined, statistical or mixed
+    kind: str  # mean, linear, roofline, refined, statistical, mixed or voting
     name: str
     model: Any
 
@@ -58,16 +58,19 @@ def regressors(seed: int) -> dict[str, Any]:
         return make_pipeline(StandardScaler(), model)
 
     return {
-        "extra trees, 1/3 of columns": ExtraTreesRegressor(
-            120, max_features=0.33, min_samples_leaf=3, random_state=seed
+        "extra trees, 1/10 of columns": ExtraTreesRegressor(
+            120, max_features=0.1, min_samples_leaf=3, random_state=seed
         ),
-        "gradient boosting, depth 5": GradientBoostingRegressor(
-            n_estimators=160, max_depth=5, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
+        "extra trees, 1/3 of columns": ExtraTreesRegressor(
+            60, max_features=0.33, min_samples_leaf=3, random_state=seed
+        ),
+        "gradient boosting, depth 3": GradientBoostingRegressor(
+            n_estimators=300, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.05, random_state=seed
         ),
         "ridge": scaled(Ridge(300.0)),
-        "random forest": RandomForestRegressor(80, max_features=0.33, min_samples_leaf=4, random_state=seed),
-        "gradient boosting, depth 3": GradientBoostingRegressor(
-            n_estimators=300, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
+        "random forest": RandomForestRegressor(80, max_features=0.1, min_samples_leaf=4, random_state=seed),
+        "gradient boosting, depth 5": GradientBoostingRegressor(
+            n_estimators=160, max_depth=5, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
         ),
         "gradient boosting, absolute error": GradientBoostingRegressor(
             loss="huber",
@@ -89,7 +92,8 @@ def regressors(seed: int) -> dict[str, Any]:
 
 
 ROOFLINE_PRIOR = (1.0, 1.0, 0.25)  # per instruction, access and byte
-STIFFNESS = (0.003, 0.0003, 0.03)  # the first is that of mixed models
+STIFFNESS = (0.003, 0.0003, 0.03)
+VOTERS = ("refined", "statistical", "mixed")
 
 
 def priors(platform: str, metric: str, kinds: list[str]) -> list[float]:
@@ -117,8 +121,8 @@ def analytic(data: Design, metric: str, platform: str) -> dict[str, Any]:
     }
 
 
-def candidates(data: Design, metric: str, platform: str, seed: int) -> list[Candidate]:
-    """All models, in the order they are tried."""
+def simple(data: Design, metric: str, platform: str) -> list[Candidate]:
+    """The mean, the linear model and the analytic kinds."""
     found = [
         Candidate("mean", "mean", DummyRegressor()),
         Candidate("linear", "ridge", make_pipeline(StandardScaler(), Ridge(300.0))),
@@ -127,12 +131,19 @@ def candidates(data: Design, metric: str, platform: str, seed: int) -> list[Cand
         kinds: dict[str, Any] = {"refined": Proportional(data.columns.index("flash:"))}
     else:
         kinds = analytic(data, metric, platform)
-    found += [Candidate(name.split(",")[0], name, model) for name, model in kinds.items()]
-    refined = next(model for name, model in kinds.items() if name.startswith("refined"))
-    for name, model in regressors(seed).items():
-        found.append(Candidate("mixed", name, Mixed(refined, model)))
-        found.append(Candidate("statistical", name, model))
-    return found
+    return found + [Candidate(name.split(",")[0], name, model) for name, model in kinds.items()]
+
+
+def statistical(refined: Any, seed: int) -> list[Candidate]:
+    """Every regressor, alone and as a correction of a refined model."""
+    return [
+        candidate
+        for name, model in regressors(seed).items()
+        for candidate in (
+            Candidate("mixed", name, Mixed(refined, model)),
+            Candidate("statistical", name, model),
+        )
+    ]
 
 
 def unseen_programs(data: Design, seed: int) -> Iterator[Split]:
@@ -168,19 +179,35 @@ def select(
     seed: int,
     report: Report = lambda _: None,
 ) -> list[Tried]:
-    """Every candidate that fits in the time budget, the best first; one of each kind always does."""
+    """Every candidate that fits in the time budget, the best first; one of each kind always does.
+
+    Mixed models correct the best refined one. The mean of the best of three kinds is a candidate too.
+    """
     y = data.targets[metric]
     splits = list(folds(data, seed))
     start = time.monotonic()
     tried: list[Tried] = []
-    for candidate in candidates(data, metric, platform, seed):
-        begun = time.monotonic()
-        longest = max((t.seconds for t in tried), default=0.0)
-        kinds = {t.candidate.kind for t in tried}
-        if candidate.kind in kinds and begun + longest > start + seconds:
-            continue
-        predicted = cross_validate(candidate.model, data, y, splits)
+
+    def note(candidate: Candidate, predicted: Floats, begun: float) -> None:
         error = float(relative_errors(predicted, y).mean())
         tried.append(Tried(candidate, error, time.monotonic() - begun, predicted))
         report(f"{metric}: {candidate.kind}, {candidate.name}: {error:.2%} in {tried[-1].seconds:.1f} s")
+
+    def attempt(candidates: list[Candidate]) -> None:
+        for candidate in candidates:
+            begun = time.monotonic()
+            longest = max((t.seconds for t in tried), default=0.0)
+            if candidate.kind in {t.candidate.kind for t in tried} and begun + longest > start + seconds:
+                continue
+            note(candidate, cross_validate(candidate.model, data, y, splits), begun)
+
+    def best(kind: str) -> Tried:
+        return min((t for t in tried if t.candidate.kind == kind), key=lambda t: t.error)
+
+    attempt(simple(data, metric, platform))
+    attempt(statistical(best("refined").candidate.model, seed))
+    voters = [best(kind) for kind in VOTERS]
+    together = VotingRegressor([(v.candidate.kind, v.candidate.model) for v in voters])
+    names = ", ".join(v.candidate.name for v in voters)
+    note(Candidate("voting", names, together), np.mean([v.predicted for v in voters], axis=0), time.monotonic())
     return sorted(tried, key=lambda t: t.error)

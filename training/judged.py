@@ -42,7 +42,13 @@ PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
 TRUST = 0.5  # see Search
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
-SHARES = ((1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75))  # of judge and value model, beside the fitted ones
+SHARES = (
+    (1.0, 0.0),
+    (0.75, 0.25),
+    (0.5, 0.5),
+    (0.25, 0.75),
+    (0.1, 0.9),
+)  # of judge and value model, beside the fitted ones
 CODE_WEIGHT = 0.08  # of all code that is generated, in the choice of sequences: the time to compile follows it
 LITTLE_GROWTH = {"-unroll-threshold": 500}  # in place of larger values
 DROPPED = {"-disable-loop-idiom-all"}  # without memset, libtommath runs 1.2 times as long
@@ -87,16 +93,18 @@ def train(
 ) -> None:
     """Runs all steps into folder `run`.
 
-    A `pool` of finished runs adds their sequences to those that are searched; the profile store `measured` of one
-    stands in for new measurements. Raises `CorpusError`, `PlatformError`, `RunError` or `DataError` where
-    something is missing.
+    A `pool` of finished runs adds their sequences to those that are searched, from the first of them on; the profile
+    store `measured` of one stands in for new measurements. Raises `CorpusError`, `PlatformError`, `RunError` or
+    `DataError` where something is missing.
     """
     run.mkdir(parents=True, exist_ok=True)
     find_platform(settings.platform).prepare(report)
     space = action_space(settings.target, settings.objective)
     programs = usable_kernels([k for k in kernels() if k.split != "test"])
-    found = search(settings, programs, space, run / "search.jsonl", jobs, report) if settings.grown else []
-    found += [s for other in pool for s in sequences_of(other)]
+    pooled = [s for other in pool for s in sequences_of(other)]
+    start = point_of(pooled[0]) if pooled else None
+    found = search(settings, programs, space, start, run / "search.jsonl", jobs, report) if settings.grown else []
+    found += pooled
     sequences = list(dict.fromkeys([*map(mended, found), *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
@@ -112,15 +120,41 @@ def train(
 
 
 def search(
-    settings: Settings, programs: Sequence[Kernel], space: Space, known: Path, jobs: int, report: Report
+    settings: Settings,
+    programs: Sequence[Kernel],
+    space: Space,
+    start: Point | None,
+    known: Path,
+    jobs: int,
+    report: Report,
 ) -> list[tuple[str, ...]]:
-    """A coreset of sequences for the objective, by measuring training programs."""
+    """A coreset of sequences for the objective, by measuring training programs.
+
+    It starts from the best plain pipeline; or, where a sequence is known, from that, and for one that can be taken
+    without judging.
+    """
     searched = cheapest([k for k in programs if k.split == "train"], settings.search_programs)
     report(f"searching on {len(searched)} programs")
-    with ProgramBench(settings.platform, searched, settings.costs, known, jobs) as bench:
-        grown = Search(bench, space, trust=TRUST, start=Point(pipeline=BASELINE), part=3, report=report)
+    with ProgramBench(settings.platform, searched, settings.costs, known, jobs, LOSS) as bench:
+        plain = [Point(pipeline=pipeline) for pipeline in (BASELINE, *PLAIN)]
+        begin = start or min(plain, key=lambda p: bench.ratios([p.candidate()], range(len(searched)))[0].mean())
+        grown = Search(bench, space, trust=0.0 if start else TRUST, start=begin, part=3, report=report)
         points = grown.grow(settings.grown)
     return [(*p.candidate().sequence, *p.codegen) for p in points]
+
+
+def point_of(sequence: Sequence[str]) -> Point:
+    """A sequence in the search's space: options, passes, a pipeline, passes, options of code generation."""
+    at = next(i for i, action in enumerate(sequence) if action.startswith("default<"))
+    before, after = sequence[:at], sequence[at + 1 :]
+
+    def options(actions: Sequence[str]) -> tuple[str, ...]:
+        return tuple(a for a in actions if a.startswith("-"))
+
+    def passes(actions: Sequence[str]) -> tuple[str, ...]:
+        return tuple(a for a in actions if not a.startswith("-"))
+
+    return Point(options(before), passes(before), sequence[at], passes(after), options(after))
 
 
 def mended(sequence: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ warned about nothing; our own sources are compiled with warnings in the tests.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Kernel:
     own_includes: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()  # of the compiler, beside these
-    folder: Path = FOLDER  # of the table
+    folder: Path = field(default=FOLDER, repr=False)  # of the table
 
     def files(self) -> list[Source]:
         """The sources with their flags; raises `CorpusError` where the package has not been fetched."""

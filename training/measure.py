@@ -47,6 +47,9 @@ class Candidate:
         return json.dumps([self.sequence, self.options])
 
 
+BASELINE = Candidate(())
+
+
 class Bench(ABC):
     """Measures candidates on a fixed list of modules, or of programs.
 
@@ -72,16 +75,15 @@ class Bench(ABC):
         store.parent.mkdir(parents=True, exist_ok=True)
         self._store = store.open("a")
         self._pool = multiprocessing.get_context("fork").Pool(jobs)
-        self._baseline = [0.0] * len(self.modules)
-        self._baseline = list(self.ratios([Candidate(())], range(len(self.modules)))[0])
+        self._measure([BASELINE], range(len(self.modules)))
 
     @abstractmethod
     def _work(self, row: int, candidates: list[Candidate]) -> tuple[Callable[[Any], list[Any]], Any]:
         """A function for a worker, and its argument: gives one result for each candidate, None where one failed."""
 
     @abstractmethod
-    def _log_cost(self, result: Any) -> float:
-        """The logarithm of what is minimised."""
+    def _log_ratio(self, result: Any, baseline: Any) -> float:
+        """ln(cost / baseline's) of what is minimised."""
 
     def _read(self, store: Path) -> None:
         if not store.exists():
@@ -108,6 +110,17 @@ class Bench(ABC):
     def ratios(self, candidates: Sequence[Candidate], rows: Iterable[int]) -> Ratios:
         """ln(cost / baseline's), shape (candidates, rows). All candidates must share one sequence."""
         rows = list(rows)
+        self._measure(candidates, rows)
+        out = np.full((len(candidates), len(rows)), FAILED)
+        for i, candidate in enumerate(candidates):
+            for j, row in enumerate(rows):
+                result, baseline = (self._known[c.key()][self._names[row]] for c in (candidate, BASELINE))
+                if result and baseline:
+                    out[i, j] = self._log_ratio(result, baseline)
+        return out
+
+    def _measure(self, candidates: Sequence[Candidate], rows: Iterable[int]) -> None:
+        """Makes results known, and remembers them in the store."""
         jobs, places = [], []
         for row in rows:
             missing = [c for c in candidates if self._names[row] not in self._known.get(c.key(), {})]
@@ -122,13 +135,6 @@ class Bench(ABC):
                 new = {self._names[row]: self._known[candidate.key()][self._names[row]] for row, _ in places}
                 self._store.write(json.dumps([candidate.key(), new]) + "\n")
             self._store.flush()
-        out = np.full((len(candidates), len(rows)), FAILED)
-        for i, candidate in enumerate(candidates):
-            known = self._known[candidate.key()]
-            for j, row in enumerate(rows):
-                if known[self._names[row]]:
-                    out[i, j] = self._log_cost(known[self._names[row]]) - self._baseline[row]
-        return out
 
 
 def _call(work: tuple[Callable[[Any], list[Any]], Any]) -> list[Any]:
@@ -146,8 +152,8 @@ class ModuleBench(Bench):
     def _work(self, row: int, candidates: list[Candidate]) -> tuple[Callable[[Any], list[Any]], Any]:
         return _sizes, (str(self.modules[row].path), "Oz", self._sections, candidates)
 
-    def _log_cost(self, result: Any) -> float:
-        return math.log(result)
+    def _log_ratio(self, result: Any, baseline: Any) -> float:
+        return math.log(result / baseline)
 
 
 _sessions: dict[str, Session] = {}
@@ -173,10 +179,17 @@ class ProgramBench(Bench):
     _chunk = 1
 
     def __init__(
-        self, platform: str, kernels: Sequence[Kernel], weights: Mapping[str, float], store: Path, jobs: int = 2
+        self,
+        platform: str,
+        kernels: Sequence[Kernel],
+        weights: Mapping[str, float],
+        store: Path,
+        jobs: int = 2,
+        losses: float = 0.0,
     ) -> None:
         self._platform = platform
         self._weights = weights
+        self._losses = losses
         place = find_platform(platform).fingerprint().encode()
         names = [digest([place, *(s.path.read_bytes() for s in k.files())])[:16] for k in kernels]
         super().__init__(kernels, names, store, jobs)
@@ -184,9 +197,15 @@ class ProgramBench(Bench):
     def _work(self, row: int, candidates: list[Candidate]) -> tuple[Callable[[Any], list[Any]], Any]:
         return _costs, (self.modules[row], self._platform, candidates)
 
-    def _log_cost(self, result: Any) -> float:
-        total = sum(weight * math.log(result[metric]) for metric, weight in self._weights.items())
-        return total / sum(self._weights.values())
+    def _log_ratio(self, result: Any, baseline: Any) -> float:
+        logs = {metric: math.log(result[metric] / baseline[metric]) for metric in self._weights}
+
+        def mean(metrics: Iterable[str]) -> float:
+            weights = {m: self._weights[m] for m in metrics}
+            return sum(w * logs[m] for m, w in weights.items()) / sum(weights.values())
+
+        loss = max(0.0, mean(m for m in METRICS if m in logs)) if self._losses else 0.0
+        return mean(logs) + self._losses * loss
 
 
 _programs: dict[Kernel, tuple[Program, bytes]] = {}  # with what the baseline prints

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import VotingRegressor
 
 from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import store
@@ -19,7 +21,7 @@ from mlcomp.estimator.intervals import Range, calibrate
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
 from mlcomp.estimator.onnx_export import export
-from mlcomp.estimator.selection import candidates, regressors, unseen_builds, unseen_programs
+from mlcomp.estimator.selection import regressors, unseen_builds, unseen_programs
 from mlcomp.passes_features.session import feature_names, machine_kinds
 
 KINDS, FEATURES = machine_kinds(), feature_names()
@@ -135,7 +137,9 @@ def models(data: Design) -> dict[str, Any]:
         "refined": refined(data),
         "proportional": Proportional(data.columns.index("flash:")),
         "mixed": Mixed(refined(data), trees),
-        **{c.name: c.model for c in candidates(data, "cycles", "ibex", 0) if c.kind in ("mean", "statistical")},
+        "voting": VotingRegressor([("refined", refined(data)), ("statistical", trees), ("mean", DummyRegressor())]),
+        "mean": DummyRegressor(),
+        **regressors(0),
     }
 
 

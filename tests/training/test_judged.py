@@ -18,8 +18,10 @@ from mlcomp.estimator.design import DataError, column_names
 from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import Build
-from mlcomp.training.judged import Judged, blend, choose_rule, mended, numbers_of
+from mlcomp.training.coreset import Point
+from mlcomp.training.judged import Judged, blend, choose_rule, mended, numbers_of, point_of
 from mlcomp.training.kernels import Kernel
+from mlcomp.training.measure import Candidate, ProgramBench
 from mlcomp.training.programs import Program
 
 SOURCE = """
@@ -285,3 +287,31 @@ def test_rows_that_lack_a_sequence_are_refused() -> None:
     assert numbers_of(rows, [Build("O3", UNROLL)]) == [4]
     with pytest.raises(DataError, match="lacks the sequence default<O1>"):
         numbers_of(rows, [Build("O3", UNROLL), Build("O3", ("default<O1>",))])
+
+
+def test_a_sequence_is_a_point_of_the_search() -> None:
+    sequence = ("-inline-threshold=3000", "function(gvn)", "default<O3>", "function(reassociate)", "-misched-topdown")
+    point = point_of(sequence)
+    assert point == Point(
+        ("-inline-threshold=3000",),
+        ("function(gvn)",),
+        "default<O3>",
+        ("function(reassociate)",),
+        ("-misched-topdown",),
+    )
+    assert (*point.candidate().sequence, *point.codegen) == sequence
+
+
+def test_losses_count_more_than_gains_in_the_search(tmp_path: Path) -> None:
+    (tmp_path / "sum.c").write_text(
+        "#include <stdio.h>\nint main(void) { unsigned s = 1;"
+        ' for (unsigned i = 0; i < 20000; i++) s = s * 3 + i; printf("%u\\n", s); return 0; }\n'
+    )
+    kernel = Kernel("sum", "sum", "train", "", ("sum.c",), folder=tmp_path)
+    unoptimised, plain = Candidate(("function(lower-expect)",)), Candidate(("default<O3>",))
+    found = []
+    for losses in (0.0, 2.0):
+        with ProgramBench("host", [kernel], {"instructions": 1.0}, tmp_path / "known.jsonl", 1, losses) as bench:
+            found.append([bench.ratios([c], [0])[0, 0] for c in (unoptimised, plain)])
+    assert found[0][0] > 0.1 and found[1][0] == pytest.approx(3 * found[0][0])
+    assert found[0][1] == found[1][1] == pytest.approx(0, abs=0.01)
