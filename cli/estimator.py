@@ -73,7 +73,9 @@ def percent(value: float) -> str:
 @platform_option
 @store_option
 @click.option("--out", type=click.Path(path_type=Path), help="The estimator's folder; build/estimators/PLATFORM.")
-@click.option("--seconds", default=Settings.seconds, show_default=True, help="For each metric's choice of a model.")
+@click.option(
+    "--seconds", default=Settings.seconds, show_default=True, help="CPU time for each metric's choice of a model."
+)
 @click.option("--seed", default=0, show_default=True)
 @jobs_option
 @json_option
@@ -99,7 +101,9 @@ def fit(
 @estimator.command()
 @platform_option
 @store_option
-@click.option("--seconds", default=Settings.seconds, show_default=True, help="For each metric's choice of a model.")
+@click.option(
+    "--seconds", default=Settings.seconds, show_default=True, help="CPU time for each metric's choice of a model."
+)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the figures to this file.")
 @jobs_option

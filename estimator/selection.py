@@ -179,23 +179,23 @@ def select(
     seed: int,
     report: Report = lambda _: None,
 ) -> list[Tried]:
-    """Every candidate that fits in the time budget, the best first; one of each kind always does.
+    """Every candidate that fits in the budget of CPU seconds, the best first; one of each kind always does.
 
     Mixed models correct the best refined one. The mean of the best of three kinds is a candidate too.
     """
     y = data.targets[metric]
     splits = list(folds(data, seed))
-    start = time.monotonic()
+    start = time.process_time()
     tried: list[Tried] = []
 
     def note(candidate: Candidate, predicted: Floats, begun: float) -> None:
         error = float(relative_errors(predicted, y).mean())
-        tried.append(Tried(candidate, error, time.monotonic() - begun, predicted))
+        tried.append(Tried(candidate, error, time.process_time() - begun, predicted))
         report(f"{metric}: {candidate.kind}, {candidate.name}: {error:.2%} in {tried[-1].seconds:.1f} s")
 
     def attempt(candidates: list[Candidate]) -> None:
         for candidate in candidates:
-            begun = time.monotonic()
+            begun = time.process_time()
             longest = max((t.seconds for t in tried), default=0.0)
             if candidate.kind in {t.candidate.kind for t in tried} and begun + longest > start + seconds:
                 continue
@@ -209,5 +209,5 @@ def select(
     voters = [best(kind) for kind in VOTERS]
     together = VotingRegressor([(v.candidate.kind, v.candidate.model) for v in voters])
     names = ", ".join(v.candidate.name for v in voters)
-    note(Candidate("voting", names, together), np.mean([v.predicted for v in voters], axis=0), time.monotonic())
+    note(Candidate("voting", names, together), np.mean([v.predicted for v in voters], axis=0), time.process_time())
     return sorted(tried, key=lambda t: t.error)

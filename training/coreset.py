@@ -82,6 +82,8 @@ class Search:
         How far the compiler is trusted to tell where a candidate helps: 1 if it measures, 0 if it takes it blindly.
     start : Point
         The baseline, which the search starts from.
+    again : bool
+        Whether options are swept once more after the sequence.
     options, changes : int
         After the first candidate only so many options, and sequence edits, are swept: those that helped most where
         they helped.
@@ -93,6 +95,7 @@ class Search:
     part: int = 4
     trust: float = 1.0
     start: Point = Point()
+    again: bool = True
     options: int = 32
     changes: int = 60
     report: Callable[[str], None] = lambda _: None
@@ -201,8 +204,7 @@ class Search:
         point, score = start, self._gains(best, [start], self._all)[0]
         point, score = self.sweep_codegen(point, score, best, self._options)
         point, score = self.sweep_ir(point, score, best)
-        point, score = self.sweep_codegen(point, score, best, self._options)
-        return point, score
+        return self.sweep_codegen(point, score, best, self._options) if self.again else (point, score)
 
     def grow(self, count: int) -> list[Point]:
         """The coreset's points, in the order in which they help most."""

@@ -138,7 +138,7 @@ def search(
     with ProgramBench(settings.platform, searched, settings.costs, known, jobs, LOSS) as bench:
         plain = [Point(pipeline=pipeline) for pipeline in (BASELINE, *PLAIN)]
         begin = start or min(plain, key=lambda p: bench.ratios([p.candidate()], range(len(searched)))[0].mean())
-        grown = Search(bench, space, trust=0.0 if start else TRUST, start=begin, part=3, report=report)
+        grown = Search(bench, space, trust=0.0 if start else TRUST, start=begin, part=3, again=not start, report=report)
         points = grown.grow(settings.grown)
     return [(*p.candidate().sequence, *p.codegen) for p in points]
 
