@@ -5,26 +5,33 @@ from __future__ import annotations
 import functools
 import json
 import math
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from mlcomp.cli.output import json_option, print_json, print_table
 from mlcomp.estimator import store
-from mlcomp.estimator.design import COUNTS, DataError, Design, column_names, design
-from mlcomp.estimator.fit import Estimator, Settings, evaluate_seen, save
+from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, column_names, design
+from mlcomp.estimator.fit import Estimator, Settings, evaluate_seen, has_test_programs, save
 from mlcomp.estimator.fit import evaluate as evaluate_fitted
 from mlcomp.estimator.fit import fit as fit_all
+from mlcomp.estimator.selection import label
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import feature_names, machine_kinds
 from mlcomp.platforms.measurement import PlatformError
-from mlcomp.platforms.platform import find_platform
+from mlcomp.platforms.platform import find_platform, same_core
+
+if TYPE_CHECKING:
+    from mlcomp.training.candidates import Build
+    from mlcomp.training.programs import Program
 
 PROFILES = Path(__file__).parent.parent / "estimator" / "profiles"
 ESTIMATORS = Path("build", "estimators")
+NOTABLE = 0.01  # a change of the baseline's costs by probes
 
 
 @click.group()
@@ -44,6 +51,25 @@ def store_option(command: Any) -> Any:
     )(command)
 
 
+def is_number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """`value`, which must not be NaN."""
+    if math.isnan(value):
+        raise click.BadParameter("is no number", context, option)
+    return value
+
+
+def seconds_option(command: Any) -> Any:
+    """The option that says how long models are tried."""
+    return click.option(
+        "--seconds",
+        default=Settings.seconds,
+        show_default=True,
+        type=click.FloatRange(0, 1e6),
+        callback=is_number,
+        help="CPU time for each metric's choice of a model; one of each kind is always tried.",
+    )(command)
+
+
 def jobs_option(command: Any) -> Any:
     """The option that says how many metrics are worked on at once."""
     return click.option("--jobs", "-j", default=2, show_default=True, type=click.IntRange(1), help="Metrics at once.")(
@@ -52,12 +78,36 @@ def jobs_option(command: Any) -> Any:
 
 
 def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
-    """The designs of a platform's rows in both settings."""
-    rows = store.read(path or PROFILES / f"{platform}.parquet").to_pylist()
-    mine = [row for row in rows if row["platform"] == platform]
-    if not mine:
+    """The designs of a platform's rows in both settings, or of the rows of one that has the same core."""
+    if not path:
+        find_platform(platform)
+    names = same_core(platform)
+    shipped = [PROFILES / f"{name}.parquet" for name in names if (PROFILES / f"{name}.parquet").exists()]
+    if not path and not shipped:
+        raise DataError(
+            f"no profile store of platform '{platform}' ships; mlcomp profile --platform {platform} --pack FILE makes "
+            "one for --store"
+        )
+    rows = store.read(path or shipped[0]).to_pylist()
+    name = next((n for n in names if any(row["platform"] == n for row in rows)), None)
+    if name is None:
         raise DataError(f"the profile store has no rows of platform '{platform}'")
+    if name != platform:
+        click.echo(f"the profile is {name}'s, of the same core", err=True)
+    mine = [row for row in rows if row["platform"] == name]
     return {setting: design(mine, setting, machine_kinds(), feature_names()) for setting in COUNTS}
+
+
+def new_folder(path: Path) -> Path:
+    """`path`, when something can be made there; raises `DataError` if not."""
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=path.absolute().parent).cleanup()
+    except OSError as problem:
+        raise DataError(f"'{path}' cannot be made: {problem.strerror}") from problem
+    if path.exists() and not path.is_dir():
+        raise DataError(f"'{path}' is no folder")
+    return path
 
 
 def say(start: float, text: str) -> None:
@@ -83,17 +133,20 @@ def fit(
     platform: str, path: Path | None, out: Path | None, seconds: float, seed: int, jobs: int, as_json: bool
 ) -> None:
     """Choose and fit models on training and validation programs, and say how they do on test programs."""
-    folder = out or ESTIMATORS / platform
     report = functools.partial(say, time.monotonic())
     try:
+        folder = new_folder(out or ESTIMATORS / platform)
         designs = designs_of(platform, path)
         settings = Settings(platform, seconds, seed, jobs)
         fitted = fit_all(designs, settings, report)
         save(fitted, designs, settings, folder)
-        table = {"platform": platform, "unseen": evaluate_fitted(fitted, designs, jobs)}
+        unseen = evaluate_fitted(fitted, designs, jobs) if has_test_programs(designs) else {}
+        table = {"platform": platform, "unseen": unseen}
         (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
-    except (DataError, store.StoreError) as problem:
+    except (DataError, PlatformError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
+    if not unseen:
+        click.echo("the profile store has no test programs to give figures of", err=True)
     show(table, as_json)
     click.echo(f"estimator: {folder}", err=True)
 
@@ -115,6 +168,8 @@ def evaluate(
     try:
         designs = designs_of(platform, path)
         settings = Settings(platform, seconds, seed, jobs)
+        if not has_test_programs(designs):
+            raise DataError("the profile store has no test programs")
         begun = time.monotonic()
         report = functools.partial(say, begun)
         fitted = fit_all(designs, settings, report)
@@ -126,7 +181,7 @@ def evaluate(
             "unseen": evaluate_fitted(fitted, designs, jobs),
             "seen": evaluate_seen(designs, settings, report),
         }
-    except (DataError, store.StoreError) as problem:
+    except (DataError, PlatformError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
     if out:
         out.write_text(json.dumps(table, indent=1) + "\n")
@@ -144,7 +199,7 @@ def show(table: dict[str, Any], as_json: bool) -> None:
                 (
                     f"unseen programs, {setting} counts",
                     metric,
-                    f"{row['chosen']['kind']}, {row['chosen']['model']}",
+                    label(row["chosen"]["kind"], row["chosen"]["model"]),
                     percent(row["mean_error"]),
                     percent(row["regret_of_20"]),
                     f"{row['spearman']:.2f}",
@@ -156,7 +211,7 @@ def show(table: dict[str, Any], as_json: bool) -> None:
             (
                 "seen programs, unseen builds",
                 metric,
-                f"{row['chosen']['kind']}, {row['chosen']['model']}",
+                label(row["chosen"]["kind"], row["chosen"]["model"]),
                 percent(row["mean_error"]),
                 percent(row["regret_of_20"]),
                 f"{row['spearman']:.2f}",
@@ -171,7 +226,7 @@ def show(table: dict[str, Any], as_json: bool) -> None:
 @platform_option
 @click.option("--estimator", "folder", type=click.Path(path_type=Path), help="Its folder; build/estimators/PLATFORM.")
 @click.option("--build", "build_texts", multiple=True, help='Actions, as "default<O2> -disable-lsr". Repeatable.')
-@click.option("--profile", "run_once", is_flag=True, help="Run the program once, with counters, on the platform.")
+@click.option("--profile", "run_once", is_flag=True, help="Run it with counters, and its -O3 build, on the platform.")
 @click.argument("arguments", nargs=-1)
 @json_option
 def predict(
@@ -184,6 +239,7 @@ def predict(
 ) -> None:
     """Predict what SOURCES… cost against clang -O3, built at other levels and with actions.
 
+    Actions are passes and options as in a policy: "default<O3>" is the pipeline of -O3, after the front end's -O3.
     What follows `--` goes to clang.
     """
     from mlcomp.cli.measure import split_arguments
@@ -194,50 +250,75 @@ def predict(
     sources, flags = split_arguments(arguments)
     builds = {f"-{level}": Build(level) for level in LEVELS}
     for text in build_texts:
-        words = text.split()
-        builds[text] = Build(
-            LEVELS[0], tuple(w for w in words if not w.startswith("-")), tuple(w for w in words if w.startswith("-"))
-        )
+        if not text.split():
+            raise click.UsageError("--build names no action")
+        builds[text] = Build(LEVELS[0], tuple(text.split()))
     try:
         place = find_platform(platform)
         known = Estimator(folder or ESTIMATORS / platform)
+        if known.manifest["platform"] not in same_core(platform):
+            raise DataError(f"estimator '{known.folder}' is of platform '{known.manifest['platform']}'")
         place.prepare(lambda text: click.echo(text, err=True))
         kernel = Kernel("program", "program", "", "", tuple(map(str, sources)), flags=flags, folder=Path("/"))
         program = Program(kernel, place)
-        setting = "profiled" if run_once else "static"
-        counts = program.profiled_counts if run_once else program.static_counts
-        x = program.inputs(list(builds.values()), counts)
-        anchors = program.anchors(counts) if run_once else {}
-        columns = (*column_names(machine_kinds(), feature_names()), *anchors)
-        x = np.column_stack([x, *(np.full(len(x), value) for value in anchors.values())])
-        rows = []
-        for metric in ("cycles", "energy", "instructions", "flash"):
-            if (setting, metric) in known.keys:
-                rows.append((metric, *known.predict(setting, metric, columns, x)))
+        rows = predicted_rows(program, known, builds, run_once)
     except (DataError, PlatformError, NativeError, ProfileError) as problem:
         raise click.ClickException(str(problem)) from problem
-    table: list[dict[str, Any]] = [
-        {
-            "build": name,
-            "metric": metric,
-            "ratio": math.exp(predicted[i]),
-            "low": math.exp(predicted[i] - half[i]),
-            "high": math.exp(predicted[i] + half[i]),
-            "outside": bool(outside[i]),
-        }
-        for metric, predicted, half, outside in rows
-        for i, name in enumerate(builds)
-    ]
     if as_json:
-        return print_json(table)
+        return print_json(rows)
+    for row in rows:
+        if run_once and row["build"] == "-O3" and abs(row["ratio"] - 1) > NOTABLE:
+            click.echo(
+                f"probes, with which builds are described, change {row['metric']} of -O3 by {row['ratio'] - 1:+.1%}",
+                err=True,
+            )
+    headings = ["build", "metric", "against -O3", "90 % interval", *(["value"] if run_once else []), ""]
     cells = [
         (
             r["build"],
             r["metric"],
             f"{r['ratio']:.3f}",
             f"{r['low']:.3f} - {r['high']:.3f}",
+            *([f"{r['value']:,.0f}"] if run_once else []),
             "outside" if r["outside"] else "",
         )
-        for r in table
+        for r in rows
     ]
-    return print_table(("build", "metric", "against -O3", "90 % interval", ""), cells)
+    return print_table(headings, cells)
+
+
+def predicted_rows(
+    program: Program, known: Estimator, builds: dict[str, Build], run_once: bool
+) -> list[dict[str, Any]]:
+    """What each build costs by each metric against the first one.
+
+    With one run of that, the cost too, and against what it costs as clang alone compiles it, without probes.
+    """
+    names = column_names(machine_kinds(), feature_names())
+    settings = {"static": program.inputs(list(builds.values()), program.static_counts)}
+    anchors: dict[str, float] = {}
+    if run_once:
+        settings["profiled"] = program.inputs(list(builds.values()), program.profiled_counts)
+        anchors = program.anchors(program.profiled_counts)
+    rows: list[dict[str, Any]] = []
+    for metric in TARGETS:
+        setting = "profiled" if run_once and metric != "flash" else "static"
+        if (setting, metric) not in known.keys:
+            continue
+        x = settings[setting]
+        extra = anchors if setting == "profiled" else {}
+        table = np.column_stack([x, *(np.full(len(x), value) for value in extra.values())])
+        predicted, half, outside = known.predict(setting, metric, (*names, *extra), table)
+        same = (x == x[0]).all(1)  # as the first build
+        predicted, half = np.where(same, 0.0, predicted), np.where(same, 0.0, half)
+        cost = program.baseline_costs(False)[metric] if run_once else None
+        factor = program.baseline_costs(True)[metric] / cost if cost else 1.0
+        for name, middle, width, far in zip(builds, predicted, half, outside, strict=True):
+            ratios = {
+                "ratio": math.exp(middle) * factor,
+                "low": math.exp(middle - width) * factor,
+                "high": math.exp(middle + width) * factor,
+            }
+            value = {"value": ratios["ratio"] * cost} if cost else {}
+            rows.append({"build": name, "metric": metric, **ratios, **value, "outside": bool(far)})
+    return rows

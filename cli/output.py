@@ -17,8 +17,9 @@ def json_option(command: F) -> F:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON value; what is no number is null."""
+    plain = json.loads(json.dumps(value), parse_constant=lambda _: None)
+    click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mlcomp.estimator.store import FLASH
+
 Floats = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
 
@@ -133,7 +135,7 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
     columns, counts = column_names(kinds, features), COUNTS[setting]
 
     def flash(row: dict[str, Any]) -> float:
-        return float(row["text"] + row["rodata"] + row["data"])
+        return float(sum(row[name] for name in FLASH))
 
     def array(row: dict[str, Any], name: str, length: int) -> Floats:
         values = np.asarray(row[name], np.float64)
@@ -160,6 +162,9 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
         if any(value is None or base is None for value, base in values):
             continue
         table = np.array(values, np.float64)
+        if not (np.isfinite(table) & (table > 0)).all():
+            row = used[int((~(np.isfinite(table) & (table > 0))).any(1).argmax())]
+            raise DataError(f"{row['program']}, build {row['build']} or its baseline: {name} is no positive number")
         targets[name] = np.log(table[:, 0] / table[:, 1])
         if setting == "profiled" and name != "flash":
             own = np.array([max(baselines[r["program"]][counts][0], 1.0) for r in used])

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
-from mlcomp.estimator.design import COUNTS, DataError, Design, Floats
+from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, Floats
 from mlcomp.estimator.intervals import Intervals, Range, calibrate
 from mlcomp.estimator.metrics import relative_errors, summary
 from mlcomp.estimator.onnx_export import export
@@ -66,8 +66,14 @@ class Fitted:
 
 
 def fit_metric(data: Design, setting: str, metric: str, settings: Settings, report: Report) -> Fitted:
-    """Chooses and fits the model of a metric for programs that are not seen."""
-    tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, report)
+    """Chooses and fits the model of a metric for programs that are not seen; raises `DataError` if there are few."""
+    if len(np.unique(data.projects)) < FEWEST:
+        raise DataError(f"the profile store has fewer than {FEWEST} projects for training and validation")
+
+    def say(text: str) -> None:
+        report(f"{setting} counts, {text}")
+
+    tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say)
     best = tried[0]
     y = data.targets[metric]
     intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, settings.seed)
@@ -87,8 +93,18 @@ def fit(designs: dict[str, Design], settings: Settings, report: Report = lambda 
     return list(Parallel(settings.jobs)(fit_one(known[s], s, metric, settings, report) for s, metric in wanted))
 
 
+def has_test_programs(designs: dict[str, Design]) -> bool:
+    """Whether there is something to evaluate on."""
+    return all((data.splits == "test").any() for data in designs.values())
+
+
 def evaluate(fitted: list[Fitted], designs: dict[str, Design], jobs: int = 1) -> dict[str, Any]:
-    """Figures on the test programs, by setting and metric: of the chosen model, and of the best of each kind."""
+    """Figures on the test programs, by setting and metric: of the chosen model, and of the best of each kind.
+
+    Raises `DataError` if there are no test programs.
+    """
+    if not has_test_programs(designs):
+        raise DataError("the profile store has no test programs")
     rows = Parallel(jobs)(delayed(evaluate_metric)(one, designs[one.setting]) for one in fitted)
     table: dict[str, Any] = {}
     for one, row in zip(fitted, rows, strict=True):
@@ -97,10 +113,8 @@ def evaluate(fitted: list[Fitted], designs: dict[str, Design], jobs: int = 1) ->
 
 
 def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
-    """Figures on the test programs of one metric's models; raises `DataError` if there are none."""
+    """Figures on the test programs of one metric's models."""
     known, test = data.rows(data.splits != "test"), data.rows(data.splits == "test")
-    if not len(test):
-        raise DataError("the profile store has no test programs")
     y = test.targets[fitted.metric]
     predicted, half, outside = fitted.predict(test.x)
     kinds: dict[str, Any] = {}
@@ -161,8 +175,12 @@ def evaluate_seen(designs: dict[str, Design], settings: Settings, report: Report
 
 def evaluate_seen_metric(data: Design, metric: str, settings: Settings, report: Report) -> dict[str, Any]:
     """Figures on the test programs of one metric, in MLComp's setting."""
+
+    def say(text: str) -> None:
+        report(f"seen programs, {text}")
+
     usual = data.rows(data.splits != "test")
-    tried = select(usual, metric, settings.platform, unseen_builds, settings.seconds, settings.seed, report)
+    tried = select(usual, metric, settings.platform, unseen_builds, settings.seconds, settings.seed, say)
     best = tried[0].candidate
     y = data.targets[metric]
     predicted = np.full(len(data), np.nan)
@@ -231,7 +249,10 @@ def run_onnx(path: Path, x: npt.NDArray[np.float32]) -> Floats:
     """Outputs of a model (n,) for inputs (n, d), by ONNX Runtime."""
     from mlcomp.policies.inference import open_model
 
-    return np.asarray(open_model(path).run(None, {"x": x})[0], np.float64).ravel()
+    model = open_model(path)
+    if model.get_inputs()[0].shape[1] != x.shape[1]:
+        raise DataError(f"'{path}' is not the model that the estimator describes")
+    return np.asarray(model.run(None, {"x": x})[0], np.float64).ravel()
 
 
 class Estimator:
@@ -242,13 +263,18 @@ class Estimator:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if not (folder / MANIFEST).exists():
+            raise DataError(f"there is no estimator at '{folder}'; mlcomp estimator fit makes one")
         try:
             self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
             if self.manifest["format"] != FORMAT:
                 raise DataError(f"estimator '{folder}' has format {self.manifest['format']}, this build reads {FORMAT}")
             self._models = {(m["setting"], m["metric"]): m for m in self.manifest["models"]}
+            damaged = next((key for key, m in self._models.items() if not _is_whole(*key, m)), None)
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise DataError(f"'{folder}' is no estimator: {problem}") from problem
+            raise DataError(f"'{folder}' is no estimator: its {MANIFEST} is damaged") from problem
+        if damaged or not self._models:
+            raise DataError(f"'{folder}' is no estimator: its {MANIFEST} describes no model that can be used")
 
     @cached_property
     def keys(self) -> list[tuple[str, str]]:
@@ -275,6 +301,18 @@ class Estimator:
         difficulty = run_onnx(self.folder / f"{name}-difficulty.onnx", z)
         outside = Range(np.array(model["low"]), np.array(model["high"])).outside(x)
         return predicted, Intervals(_Constant(difficulty), model["factor"]).half_widths(x, predicted, outside), outside
+
+
+def _is_whole(setting: str, metric: str, model: dict[str, Any]) -> bool:
+    """Whether what the manifest says of a model can be used; raises `KeyError`, `ValueError` or `TypeError` if not."""
+    low, high, width = np.array(model["low"], float), np.array(model["high"], float), len(model["columns"])
+    return (
+        setting in COUNTS
+        and metric in TARGETS
+        and low.shape == high.shape == (width,)
+        and bool(np.isfinite([low, high]).all())
+        and 0 < float(model["factor"]) < np.inf
+    )
 
 
 @dataclass(frozen=True)

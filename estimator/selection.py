@@ -41,6 +41,11 @@ class Candidate:
     model: Any
 
 
+def label(kind: str, name: str) -> str:
+    """A model's kind and name, for people."""
+    return name if name.startswith(kind) else f"{kind}, {name}"
+
+
 @dataclass
 class Tried:
     """What a candidate reached: mean relative error in cross-validation, and its predictions for rows left out."""
@@ -191,7 +196,7 @@ def select(
     def note(candidate: Candidate, predicted: Floats, begun: float) -> None:
         error = float(relative_errors(predicted, y).mean())
         tried.append(Tried(candidate, error, time.process_time() - begun, predicted))
-        report(f"{metric}: {candidate.kind}, {candidate.name}: {error:.2%} in {tried[-1].seconds:.1f} s")
+        report(f"{metric}: {label(candidate.kind, candidate.name)}: {error:.2%} in {tried[-1].seconds:.1f} s")
 
     def attempt(candidates: list[Candidate]) -> None:
         for candidate in candidates:
@@ -208,6 +213,9 @@ def select(
     attempt(statistical(best("refined").candidate.model, seed))
     voters = [best(kind) for kind in VOTERS]
     together = VotingRegressor([(v.candidate.kind, v.candidate.model) for v in voters])
-    names = ", ".join(v.candidate.name for v in voters)
-    note(Candidate("voting", names, together), np.mean([v.predicted for v in voters], axis=0), time.process_time())
+    note(
+        Candidate("voting", "mean of " + ", ".join(VOTERS), together),
+        np.mean([v.predicted for v in voters], axis=0),
+        time.process_time(),
+    )
     return sorted(tried, key=lambda t: t.error)

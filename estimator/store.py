@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 FORMAT = 1
 MARK = b"mlcomp_profile_store"
 SIZES = ("text", "rodata", "data", "bss")  # of the linked program's own code, in bytes
+FLASH = SIZES[:3]
 OBJECT_SIZES = ("object_text", "object_rodata", "object_data")  # of what the linker keeps of its object files
 METRICS = ("cycles", "energy", "instructions", "cpu_time")  # a platform has some of them
 
@@ -90,7 +91,7 @@ def read(store: Path) -> pa.Table:
         except (OSError, pa.ArrowException) as problem:
             raise StoreError(f"'{part}' is damaged: {str(problem).splitlines()[0]}") from problem
         schema = tables[-1].schema
-        if schema.names != SCHEMA.names or (schema.metadata or {}).get(MARK) != SCHEMA.metadata[MARK]:
+        if not schema.equals(SCHEMA) or (schema.metadata or {}).get(MARK) != SCHEMA.metadata[MARK]:
             raise StoreError(f"'{part}' is not a profile store of this version")
     return pa.concat_tables(tables).sort_by([(name, "ascending") for name in ("platform", "program", "build")])
 

@@ -39,6 +39,7 @@ class Platform(ABC):
     target_name: str
     metrics: tuple[Metric, ...]
     repeatable = True  # the same program always gives the same figures
+    stands_for: str | None = None  # a slower platform of the same core: profiles of the one serve for the other
 
     @property
     def target(self) -> Target:
@@ -92,6 +93,12 @@ def find_platform(name: str) -> Platform:
     if name not in platforms():
         raise PlatformError(f"unknown platform '{name}'; choose one of {', '.join(platforms())}")
     return platforms()[name]
+
+
+def same_core(name: str) -> tuple[str, ...]:
+    """`name`, and the platforms whose profiles serve for it too."""
+    pairs = [(p.name, p.stands_for) for p in platforms().values() if p.stands_for]
+    return (name, *(other for pair in pairs if name in pair for other in pair if other and other != name))
 
 
 def cache_folder() -> Path:

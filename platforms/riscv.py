@@ -331,6 +331,8 @@ class Rtl(RiscvPlatform):
 class FastIbex(RiscvPlatform):
     """Ibex's instruction set with its latencies: the same counts as the RTL but for a small error, much faster."""
 
+    stands_for = "ibex"
+
     def __init__(self) -> None:
         metrics = (Metric("cycles", "cycles", "modelled"), *EXECUTED, *INSTRUCTION_MIX)
         super().__init__("ibex-fast", "Ibex, instruction set with a latency model", metrics)

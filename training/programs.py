@@ -65,6 +65,15 @@ class ProfileError(Exception):
     """A program that cannot be profiled; the message is one line."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What is known of one build: machine profiles, bytes of what the linker keeps of it, IR features (f,)."""
+
+    functions: list[str]  # for each module
+    flash: float
+    features: npt.NDArray[np.float32]
+
+
 class Program:
     """A program's modules for one target, at every level that builds ask for."""
 
@@ -123,25 +132,40 @@ class Program:
         return np.array([inputs(self._described(build, known), base) for build in builds])
 
     def anchors(self, known: str) -> dict[str, float]:
-        """One run of the baseline: each metric per instruction that it is estimated to execute, by column name.
+        """Each metric of the baseline per instruction that it is estimated to execute, by column name."""
+        own = max(float(machine_counts(self._made(Build(LEVELS[0])).functions, known).executed[0]), 1.0)
+        costs = self.baseline_costs(True)
+        return {f"anchor:{metric}": costs[metric] / own for metric in store.METRICS if metric in costs}
+
+    @functools.cache  # noqa: B019
+    def baseline_costs(self, probed: bool) -> dict[str, float]:
+        """Metrics of one run of the baseline, with probes or without: the platform's, and flash without libraries.
 
         Raises `ProfileError` if the run fails.
         """
         build = Build(LEVELS[0])
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, compiled = self.compile(build, Path(name))
+            objects, _ = self.compile(build, Path(name))
+            if not probed:
+                for path, (plain, _) in zip(objects, self._at(build.level), strict=True):
+                    path.write_bytes(plain.compile().contents)
             row = measured(self.platform, objects, Path(name), None)
         if row["problem"]:
             raise ProfileError(f"{self.kernel.name}: {row['problem']}")
-        own = max(float(machine_counts([c.functions for c in compiled], known).executed[0]), 1.0)
-        return {f"anchor:{metric}": row[metric] / own for metric in store.METRICS if row[metric] is not None}
+        costs = {metric: row[metric] for metric in store.METRICS if row[metric] is not None}
+        return {**costs, "flash": float(sum(row[name] for name in store.FLASH))}
 
-    def _described(self, build: Build, known: str) -> Described:
+    @functools.cache  # noqa: B019
+    def _made(self, build: Build) -> Made:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
             objects, compiled = self.compile(build, Path(name))
             flash = float(sum(object_sizes(objects, self.platform).values()))
-        counts = machine_counts([c.functions for c in compiled], known)
-        return Described(counts.executed, counts.code, flash, combined_features([c.features for c in compiled]))
+        return Made([c.functions for c in compiled], flash, combined_features([c.features for c in compiled]))
+
+    def _described(self, build: Build, known: str) -> Described:
+        made = self._made(build)
+        counts = machine_counts(made.functions, known)
+        return Described(counts.executed, counts.code, made.flash, made.features)
 
     @functools.cached_property
     def static_counts(self) -> str:

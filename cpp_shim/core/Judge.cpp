@@ -10,7 +10,7 @@ using namespace llvm;
 namespace mlcomp {
 
 // As in estimator/design.py and estimator/intervals.py.
-static constexpr double Small = 1e-4, Widest = 4, Slack = 0.25, OutsideShare = 0.02, Wider = 2,
+static constexpr double Small = 1e-4, Widest = 4, Slack = 0.25, OutsideShare = 0.005, Wider = 2,
                         LeastDifficulty = 1e-3;
 
 static Error refuse(const Twine &Message) { return createStringError(inconvertibleErrorCode(), Message); }

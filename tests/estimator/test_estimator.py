@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from sklearn.base import clone
@@ -87,6 +90,14 @@ def rows() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def designs(rows: list[dict[str, Any]]) -> dict[str, Design]:
     return {setting: design(rows, setting, KINDS, FEATURES) for setting in COUNTS}
+
+
+@pytest.fixture(scope="module")
+def saved(designs: dict[str, Design], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an estimator of platform "made-up"."""
+    settings, folder = Settings("made-up", seconds=0, seed=1), tmp_path_factory.mktemp("saved") / "made-up"
+    save(fit(designs, settings), designs, settings, folder)
+    return folder
 
 
 def test_a_design_relates_rows_to_their_baseline(rows: list[dict[str, Any]], designs: dict[str, Design]) -> None:
@@ -255,10 +266,78 @@ def test_the_command_fits_and_refuses_other_platforms(rows: list[dict[str, Any]]
     assert result.exit_code == 1 and "no rows of platform 'elsewhere'" in result.output
 
 
-def test_inputs_that_are_not_needed_change_nothing(designs: dict[str, Design], tmp_path: Path) -> None:
-    settings = Settings("made-up", seconds=0, seed=1)
-    save(fit(designs, settings), designs, settings, tmp_path / "made-up")
-    loaded, data = Estimator(tmp_path / "made-up"), designs["static"]
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cycles": float("nan")}, "cycles is no positive number"),
+        ({"instructions": -3.0}, "instructions is no positive number"),
+        ({"text": 0, "rodata": 0, "data": 0}, "flash is no positive number"),
+    ],
+)
+def test_metrics_that_are_no_positive_numbers_are_refused(
+    rows: list[dict[str, Any]], change: dict[str, Any], message: str
+) -> None:
+    broken = [{**row, **change} if i == 5 else row for i, row in enumerate(rows)]
+    with pytest.raises(DataError, match=message):
+        design(broken, "static", KINDS, FEATURES)
+
+
+def test_columns_of_another_type_are_no_store(tmp_path: Path) -> None:
+    store.write_part(tmp_path / "store", "a", [{"platform": "p", "program": "q", "build": 0, "problem": ""}])
+    (part,) = (tmp_path / "store").glob("*.parquet")
+    table = pq.read_table(part)
+    column = table.schema.get_field_index("cycles")
+    pq.write_table(
+        table.set_column(column, "cycles", pa.array(["x"])).replace_schema_metadata(store.SCHEMA.metadata), part
+    )
+    with pytest.raises(store.StoreError, match="not a profile store"):
+        store.read(tmp_path / "store")
+
+
+def test_without_test_programs_there_is_an_estimator_but_no_figures(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    common = {"sequence": [], "options": [], "output": "", "bss": 0, "counts": [], "cpu_time": None, "split": "train"}
+    store.write_part(tmp_path / "store", "all", [{**row, **common} for row in rows])
+    words = ["--store", str(tmp_path / "store"), "--seconds", "0", "--platform", "made-up"]
+    result = CliRunner().invoke(command, ["fit", *words, "--out", str(tmp_path / "fitted")])
+    assert result.exit_code == 0 and "no test programs" in result.output
+    assert Estimator(tmp_path / "fitted").keys
+    result = CliRunner().invoke(command, ["evaluate", *words])
+    assert result.exit_code == 1 and "no test programs" in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": []}, "no model that can be used"),
+        ({"factor": -5}, "no model that can be used"),
+        ({"factor": "abc"}, "is damaged"),
+        ({"low": [0.0]}, "no model that can be used"),
+        ({"metric": "love"}, "no model that can be used"),
+        ({"setting": "x"}, "no model that can be used"),
+        ({"high": None}, "no model that can be used"),
+        ({}, "is of platform 'made-up'"),
+    ],
+)
+def test_a_damaged_estimator_is_refused(saved: Path, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "copy"))
+    manifest = json.loads((folder / "estimator.json").read_text())
+    for key, value in change.items():
+        (manifest if key in manifest else manifest["models"][0])[key] = value
+    (folder / "estimator.json").write_text(json.dumps(manifest))
+    result = CliRunner().invoke(command, ["predict", "--platform", "ibex-fast", "--estimator", str(folder), __file__])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit) and message in result.output
+
+
+def test_a_model_of_other_columns_is_refused(designs: dict[str, Design], saved: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "copy"))
+    (folder / "static-cycles-difficulty.onnx").replace(folder / "static-cycles.onnx")
+    data = designs["static"]
+    with pytest.raises(DataError, match="not the model"):
+        Estimator(folder).predict("static", "cycles", data.columns, data.x)
+
+
+def test_inputs_that_are_not_needed_change_nothing(designs: dict[str, Design], saved: Path) -> None:
+    loaded, data = Estimator(saved), designs["static"]
     plain = loaded.predict("static", "cycles", data.columns, data.x)
     more = loaded.predict(
         "static", "cycles", ("news:other", *data.columns), np.column_stack([np.full(len(data), np.nan), data.x])
@@ -267,11 +346,9 @@ def test_inputs_that_are_not_needed_change_nothing(designs: dict[str, Design], t
 
 
 def test_a_program_unlike_all_that_was_fitted_is_flagged_and_its_interval_is_wider(
-    designs: dict[str, Design], tmp_path: Path
+    designs: dict[str, Design], saved: Path
 ) -> None:
-    settings = Settings("made-up", seconds=0, seed=1)
-    save(fit(designs, settings), designs, settings, tmp_path / "made-up")
-    loaded, data = Estimator(tmp_path / "made-up"), designs["static"]
+    loaded, data = Estimator(saved), designs["static"]
     strange = data.x[:1].copy()
     far = data.indices("ir:")
     strange[0, far] = 50.0
@@ -286,7 +363,14 @@ def test_a_program_unlike_all_that_was_fitted_is_flagged_and_its_interval_is_wid
         (["fit", "--platform", "made-up", "--store", "{cut}"], "is damaged"),
         (["evaluate", "--platform", "made-up", "--store", "{cut}"], "is damaged"),
         (["fit", "--platform", "made-up", "--store", "{none}"], "there is no profile store"),
-        (["predict", "--platform", "ibex-fast", "--estimator", "{none}", __file__], "is no estimator"),
+        (["predict", "--platform", "ibex-fast", "--estimator", "{none}", __file__], "there is no estimator"),
+        (["predict", "--platform", "ibex-fast", "--estimator", "{none}", "--build", " ", __file__], "names no action"),
+        (["fit", "--platform", "abacus"], "unknown platform"),
+        (["fit", "--platform", "ibex-wb"], "no profile store of platform"),
+        (["fit", "--platform", "host", "--out", "/proc/x"], "cannot be made"),
+        (["fit", "--platform", "host", "--seconds", "nan"], "is no number"),
+        (["fit", "--platform", "host", "--seconds", "-1"], "not in the range"),
+        (["fit", "--platform", "host", "--seed", "-1"], "not in the range"),
         (["predict", "--platform", "abacus", "--estimator", "{none}", __file__], "abacus"),
         (["predict", "--platform", "ibex-fast", "no-such-file.c"], "there is no file"),
     ],
