@@ -123,10 +123,8 @@ def percent(value: float) -> str:
 @platform_option
 @store_option
 @click.option("--out", type=click.Path(path_type=Path), help="The estimator's folder; build/estimators/PLATFORM.")
-@click.option(
-    "--seconds", default=Settings.seconds, show_default=True, help="CPU time for each metric's choice of a model."
-)
-@click.option("--seed", default=0, show_default=True)
+@seconds_option
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @jobs_option
 @json_option
 def fit(
@@ -154,10 +152,8 @@ def fit(
 @estimator.command()
 @platform_option
 @store_option
-@click.option(
-    "--seconds", default=Settings.seconds, show_default=True, help="CPU time for each metric's choice of a model."
-)
-@click.option("--seed", default=0, show_default=True)
+@seconds_option
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the figures to this file.")
 @jobs_option
 @json_option
