@@ -51,7 +51,7 @@ SHARES = (
 )  # of judge and value model, beside the fitted ones
 CODE_WEIGHT = 0.08  # of all code that is generated, in the choice of sequences: the time to compile follows it
 LITTLE_GROWTH = {"-unroll-threshold": 500}  # in place of larger values
-DROPPED = {"-disable-loop-idiom-all"}  # without memset, libtommath runs 1.2 times as long
+SPARED = {"-disable-loop-idiom-all", "-disable-loop-idiom-memset"}  # tried without, too: libtommath needs its memset
 LOSS = 2.0  # how much more a slower program counts than a faster one
 WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
 WORSE_SHARE = 0.05  # of programs that may be
@@ -105,7 +105,7 @@ def train(
     start = point_of(pooled[0]) if pooled else None
     found = search(settings, programs, space, start, run / "search.jsonl", jobs, report) if settings.grown else []
     found += pooled
-    sequences = list(dict.fromkeys([*map(mended, found), *((pipeline,) for pipeline in PLAIN)]))
+    sequences = list(dict.fromkeys([*mended(found), *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
     builds += variants(sequences, space, settings.variants, settings.seed)
     if measured:
@@ -157,14 +157,15 @@ def point_of(sequence: Sequence[str]) -> Point:
     return Point(options(before), passes(before), sequence[at], passes(after), options(after))
 
 
-def mended(sequence: Sequence[str]) -> tuple[str, ...]:
-    """`sequence` with milder values of the options that make code grow most, and without those that are dropped."""
+def mended(sequences: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """`sequences` with milder values of the options that make code grow most; then the same without `SPARED`."""
 
     def milder(action: str) -> str:
         name, _, value = action.partition("=")
         return f"{name}={min(int(value), LITTLE_GROWTH[name])}" if name in LITTLE_GROWTH else action
 
-    return tuple(milder(action) for action in sequence if action not in DROPPED)
+    mild = [tuple(map(milder, sequence)) for sequence in sequences]
+    return [*mild, *(tuple(a for a in sequence if a not in SPARED) for sequence in mild)]
 
 
 def cheapest(programs: Sequence[Kernel], count: int) -> list[Kernel]:

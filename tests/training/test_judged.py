@@ -276,10 +276,9 @@ def test_sequences_of_searches_are_mended() -> None:
         "default<O3>",
         "-unroll-threshold=800",
     )
-    expected = ("-inline-threshold=3000", "-unroll-allow-partial", "default<O3>", "-unroll-threshold=500")
-    assert mended(sequence) == expected
-    assert mended(expected) == expected
-    assert mended(("-unroll-threshold=60",)) == ("-unroll-threshold=60",)
+    mild = (*sequence[:-1], "-unroll-threshold=500")
+    assert mended([sequence]) == [mild, mild[1:]]
+    assert mended([("-unroll-threshold=60",)]) == [("-unroll-threshold=60",)] * 2
 
 
 def test_rows_that_lack_a_sequence_are_refused() -> None:
