@@ -35,7 +35,7 @@ PARITY_ROWS = 64  # recorded in the policy; the proof itself uses all inputs of 
 # many candidates; then single edits of the best, so many rounds over. Effort 1 is the run's own.
 # The same by effort for policies with a judge; where 0 are measured, the first choice is taken. Judging takes as long
 # as two more compilations, too long for speed at the usual effort.
-JUDGED_SEQUENCES = {"time": (0, 0, 1, 99)}
+JUDGED_SEQUENCES = {"time": (0, 0, 1, 99), "energy": (0, 0, 1, 99)}
 JUDGED_OTHERS = (0, 1, 4, 99)
 EFFORTS: list[dict[str, Any]] = [
     {"sequences": 0, "option_sets": [1], "option_edits": 0, "sequence_edits": 0, "rounds": 0},
