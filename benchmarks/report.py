@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlcomp.estimator.selection import label
+
 RESULTS = Path(__file__).parent / "results"
 TARGETS = {
     "riscv32": {"0": 0.98, "1": 0.945, "3": 0.925},
@@ -19,11 +21,11 @@ CPU = {"0": 1.2, "1": 2.5}
 NETWORK_KINDS = ("auto", "roofline", "refined", "statistical", "mixed", "true mapping")
 
 
-def verdict(value: float, limit: float | None) -> str:
-    """A limit beside its figure, and whether it is met."""
+def verdict(value: float, limit: float | None, form: str = "g") -> str:
+    """A limit beside its figure, in the form of that, and whether it is met."""
     if limit is None:
         return "-"
-    return f"{limit:g} {'met' if value <= limit else 'not met'}"
+    return f"{limit:{form}} {'met' if value <= limit else 'not met'}"
 
 
 def noted(result: dict[str, Any]) -> list[str]:
@@ -157,15 +159,15 @@ def estimator_section(result: dict[str, Any]) -> list[str]:
     for setting, metrics in result["unseen"].items():
         for metric, row in metrics.items():
             lines.append(
-                f"| unseen, {setting} counts | {metric} | {row['chosen']['kind']}, {row['chosen']['model']} "
-                f"| {row['mean_error']:.2%} | {verdict(row['mean_error'], ESTIMATES[metric])} "
+                f"| unseen, {setting} counts | {metric} | {label(row['chosen']['kind'], row['chosen']['model'])} "
+                f"| {row['mean_error']:.2%} | {verdict(row['mean_error'], ESTIMATES[metric], '.0%')} "
                 f"| {row['median_error']:.2%} | {row['regret_of_20']:.2%} | {row['spearman']:.2f} "
                 f"| {row['coverage']:.1%} |"
             )
     for metric, row in result.get("seen", {}).items():
         lines.append(
-            f"| seen, builds unseen | {metric} | {row['chosen']['kind']}, {row['chosen']['model']} "
-            f"| {row['mean_error']:.2%} | {verdict(row['mean_error'], 0.02)} | {row['median_error']:.2%} "
+            f"| seen, builds unseen | {metric} | {label(row['chosen']['kind'], row['chosen']['model'])} "
+            f"| {row['mean_error']:.2%} | {verdict(row['mean_error'], 0.02, '.0%')} | {row['median_error']:.2%} "
             f"| {row['regret_of_20']:.2%} | {row['spearman']:.2f} | - |"
         )
     lines += [
