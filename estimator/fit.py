@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,8 +65,13 @@ class Fitted:
         return predicted, self.intervals.half_widths(x, predicted, outside), outside
 
 
-def fit_metric(data: Design, setting: str, metric: str, settings: Settings, report: Report) -> Fitted:
-    """Chooses and fits the model of a metric for programs that are not seen; raises `DataError` if there are few."""
+def fit_metric(
+    data: Design, setting: str, metric: str, settings: Settings, report: Report, kinds: Collection[str] = ()
+) -> Fitted:
+    """Chooses and fits the model of a metric for programs that are not seen; raises `DataError` if there are few.
+
+    Models of `kinds`, if there are any, come before all others.
+    """
     if len(np.unique(data.projects)) < FEWEST:
         raise DataError(f"the profile store has fewer than {FEWEST} projects for training and validation")
 
@@ -74,6 +79,7 @@ def fit_metric(data: Design, setting: str, metric: str, settings: Settings, repo
         report(f"{setting} counts, {text}")
 
     tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say)
+    tried.sort(key=lambda t: t.candidate.kind not in kinds)
     best = tried[0]
     y = data.targets[metric]
     intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, settings.seed)

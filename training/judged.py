@@ -40,6 +40,7 @@ Floats = npt.NDArray[np.float64]
 BASELINE = "default<O3>"
 PLAIN = ("default<O2>", "default<Os>", "default<Oz>", "default<O1>")
 TRUST = 0.5  # see Search
+JUDGE_KINDS = ("roofline", "refined")  # every compilation reads the judge: others have megabytes
 JUDGE_MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1)  # of scores
 CAUTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 100.0)  # of half widths of intervals
 SHARES = (
@@ -256,7 +257,7 @@ def fit_and_write(
     data = design(rows, "static", machine_kinds(), feature_names())
     metrics = [m for m in settings.weights if m != "flash"]
     fit_settings = FitSettings(settings.platform, settings.seconds, settings.seed)
-    judge = {metric: fit_metric(data, "static", metric, fit_settings, report) for metric in metrics}
+    judge = {metric: fit_metric(data, "static", metric, fit_settings, report, JUDGE_KINDS) for metric in metrics}
     judged = judged_table(settings, data, judge, alternatives, programs)
     # The one that is best for all that have no choice, then what goes together best.
     best = int(judged.costs.mean(0).argmin())
