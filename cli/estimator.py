@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import tempfile
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from mlcomp.cli.output import json_option, print_json, print_table
+from mlcomp.cli.output import json_option, print_json, print_table, timed_report
 from mlcomp.estimator import store
 from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, column_names, design
 from mlcomp.estimator.fit import Estimator, Settings, evaluate_seen, has_test_programs, save
@@ -110,11 +109,6 @@ def new_folder(path: Path) -> Path:
     return path
 
 
-def say(start: float, text: str) -> None:
-    """A line of progress, with the seconds since `start`."""
-    click.echo(f"[{time.monotonic() - start:6.1f} s] {text}", err=True)
-
-
 def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2%}"
 
@@ -131,7 +125,7 @@ def fit(
     platform: str, path: Path | None, out: Path | None, seconds: float, seed: int, jobs: int, as_json: bool
 ) -> None:
     """Choose and fit models on training and validation programs, and say how they do on test programs."""
-    report = functools.partial(say, time.monotonic())
+    report = timed_report()
     try:
         folder = new_folder(out or ESTIMATORS / platform)
         designs = designs_of(platform, path)
@@ -167,7 +161,7 @@ def evaluate(
         if not has_test_programs(designs):
             raise DataError("the profile store has no test programs")
         begun = time.monotonic()
-        report = functools.partial(say, begun)
+        report = timed_report()
         fitted = fit_all(designs, settings, report)
         table = {
             "command": f"mlcomp estimator evaluate --platform {platform} --seconds {seconds:g} --seed {seed}",

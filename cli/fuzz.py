@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import click
 
-from mlcomp.cli.output import json_option, print_json, print_table
+from mlcomp.cli.output import json_option, print_json, print_table, timed_report
 from mlcomp.fuzzing.campaign import Campaign, Row, summary
 from mlcomp.fuzzing.execution import PLATFORMS
 from mlcomp.platforms.platform import find_platform
@@ -47,11 +46,11 @@ def fuzz(
     """
     chosen = [registry.load(registry.find(name)) for name in policies or registry.names()]
     campaign = Campaign(folder, targets or tuple(PLATFORMS), chosen)
-    start = time.monotonic()
+    say = timed_report()
 
     def report(row: Row) -> None:
         text = row.get("discarded") or f"{len(row['tried'])} ways, {row['runs']} runs, {len(row['findings'])} findings"
-        click.echo(f"[{time.monotonic() - start:7.1f} s] {row['program']} on {row['target']}: {text}", err=True)
+        say(f"{row['program']} on {row['target']}: {text}")
         for finding in row.get("findings", ()):
             click.echo(f"  {finding['verdict']}: {finding['kind']} {finding['name']}: {finding['detail']}", err=True)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlcomp.cli.output import json_option, print_json, print_table
+from mlcomp.cli.output import json_option, print_json, print_table, timed_report
 
 if TYPE_CHECKING:
     from mlcomp.estimator.networks.stack import NetworkPlatform
@@ -133,11 +132,7 @@ def fit(platform: str, store: Path | None, table: Path | None, model: Path | Non
     from mlcomp.estimator.networks.stack import save
     from mlcomp.estimator.networks.store import read
 
-    start = time.monotonic()
-
-    def report(text: str) -> None:
-        click.echo(f"[{time.monotonic() - start:6.1f} s] {text}", err=True)
-
+    report = timed_report()
     rows = read_csv(table, platform) if table else read(store or RUNS / f"{platform}-bench")
     fitted = fit_all(platform, rows, seed, report)
     folder = model or RUNS / platform

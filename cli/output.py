@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +16,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 def json_option(command: F) -> F:
     """The option `--json`, given to the command as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def timed_report() -> Callable[[str], None]:
+    """Prints lines of progress on standard error, with the seconds since this call; worker processes may, too."""
+    return functools.partial(_say, time.monotonic())
+
+
+def _say(start: float, text: str) -> None:
+    click.echo(f"[{time.monotonic() - start:7.1f} s] {text}", err=True)
 
 
 def print_json(value: Any) -> None:

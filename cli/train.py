@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
+from mlcomp.cli.output import timed_report
 from mlcomp.estimator.design import DataError
 from mlcomp.estimator.store import StoreError
 from mlcomp.passes_features.native import NativeError
@@ -77,11 +77,7 @@ def train(
     For size, modules of the corpus are compiled; for other objectives, the kernels are run on a platform.
     """
     folder = run or Path("build", "runs", f"{target}-{objective}")
-    start = time.monotonic()
-
-    def report(message: str) -> None:
-        click.echo(f"[{time.monotonic() - start:7.1f} s] {message}", err=True)
-
+    report = timed_report()
     try:
         if objective == "size":
             settings = Settings(

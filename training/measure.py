@@ -112,11 +112,12 @@ class Bench(ABC):
         rows = list(rows)
         self._measure(candidates, rows)
         out = np.full((len(candidates), len(rows)), FAILED)
+        baselines = self._known[BASELINE.key()]
         for i, candidate in enumerate(candidates):
-            for j, row in enumerate(rows):
-                result, baseline = (self._known[c.key()][self._names[row]] for c in (candidate, BASELINE))
-                if result and baseline:
-                    out[i, j] = self._log_ratio(result, baseline)
+            results = self._known[candidate.key()]
+            for j, name in enumerate(self._names[row] for row in rows):
+                if results[name] and baselines[name]:
+                    out[i, j] = self._log_ratio(results[name], baselines[name])
         return out
 
     def _measure(self, candidates: Sequence[Candidate], rows: Iterable[int]) -> None:
