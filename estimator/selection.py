@@ -64,10 +64,10 @@ def regressors(seed: int) -> dict[str, Any]:
 
     return {
         "extra trees, 1/10 of columns": ExtraTreesRegressor(
-            120, max_features=0.1, min_samples_leaf=3, random_state=seed
+            60, max_features=0.1, min_samples_leaf=3, random_state=seed
         ),
         "extra trees, 1/3 of columns": ExtraTreesRegressor(
-            60, max_features=0.33, min_samples_leaf=3, random_state=seed
+            30, max_features=0.33, min_samples_leaf=3, random_state=seed
         ),
         "gradient boosting, depth 3": GradientBoostingRegressor(
             n_estimators=300, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.05, random_state=seed

@@ -202,8 +202,8 @@ def toggle_option(actions: Sequence[str], option: str) -> tuple[str, ...]:
 def profile(
     settings: Settings, programs: Sequence[Kernel], builds: Sequence[Build], folder: Path, jobs: int, report: Report
 ) -> list[dict[str, Any]]:
-    """Rows of programs under builds, the first of them the baseline."""
-    work = jobs_for(programs, [settings.platform], list(dict.fromkeys(builds)))
+    """Rows of programs under builds, the first of them the baseline: costs are those of code without probes."""
+    work = jobs_for(programs, [settings.platform], list(dict.fromkeys(builds)), without_probes=True)
     report(f"profiling {len(work)} jobs")
     done = 0
 

@@ -98,15 +98,15 @@ class Program:
     def _session(self, source: Source, level: str) -> Session:
         return Session.from_source(source.path, [*self.platform.compile_flags, *source.flags], level)
 
-    def compile(self, build: Build, folder: Path) -> tuple[list[Path], list[Compiled]]:
+    def compile(self, build: Build, folder: Path, probed: bool = True) -> tuple[list[Path], list[Compiled]]:
         """Object files in `folder`, and what is known of them; raises `NativeError`.
 
-        The code has probes, as that of candidates which the compiler judges: they are no instructions, but some passes
-        treat blocks that have one a little differently.
+        Probed code is what the compiler judges: probes are no instructions, but some passes treat blocks that have one
+        a little differently.
         """
         objects, compiled = [], []
-        for i, (_, probed) in enumerate(self._at(build.level)):
-            compiled.append(probed.compile(build.sequence, build.options))
+        for i, pair in enumerate(self._at(build.level)):
+            compiled.append(pair[probed].compile(build.sequence, build.options))
             objects.append(folder / f"{i}.o")
             objects[-1].write_bytes(compiled[-1].contents)
         return objects, compiled
@@ -145,10 +145,7 @@ class Program:
         """
         build = Build(LEVELS[0])
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, _ = self.compile(build, Path(name))
-            if not probed:
-                for path, (plain, _) in zip(objects, self._at(build.level), strict=True):
-                    path.write_bytes(plain.compile().contents)
+            objects, _ = self.compile(build, Path(name), probed)
             row = measured(self.platform, objects, Path(name), None)
         if row["problem"]:
             raise ProfileError(f"{self.kernel.name}: {row['problem']}")
@@ -264,12 +261,16 @@ def _has_main(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Job:
-    """Some builds of a program for platforms that share a target; `version` is that of sources and platforms."""
+    """Some builds of a program for platforms that share a target; `version` is that of sources and platforms.
+
+    What runs is the code that is described; or, `without_probes`, what the compiler hands over after judging that.
+    """
 
     kernel: Kernel
     platforms: tuple[str, ...]
     builds: tuple[tuple[int, Build], ...]
     version: str
+    without_probes: bool = False
     kept: Path | None = field(default=None, repr=False)  # where programs are kept
 
     @property
@@ -303,6 +304,8 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 static = machine_counts(profiles, program.static_counts)
                 profiled = machine_counts(profiles, program.profiled_counts)
                 sizes = object_sizes(objects, program.platform)
+                if job.without_probes:
+                    program.compile(build, folder, probed=False)
             except (NativeError, PlatformError, ProfileError) as problem:
                 rows += [{**common, "platform": p, "problem": str(problem)} for p in job.platforms]
                 continue
@@ -363,7 +366,11 @@ def _figures(result: Measurement) -> dict[str, Any]:
 
 
 def jobs_for(
-    kernels: Sequence[Kernel], platforms: Sequence[str], builds: Sequence[Build], kept: Path | None = None
+    kernels: Sequence[Kernel],
+    platforms: Sequence[str],
+    builds: Sequence[Build],
+    kept: Path | None = None,
+    without_probes: bool = False,
 ) -> list[Job]:
     """All jobs, those of a program together; platforms of one target share what is compiled."""
     by_target: dict[str, list[str]] = {}
@@ -376,7 +383,8 @@ def jobs_for(
         for names in by_target.values():
             version = digest([*sources, *(find_platform(name).fingerprint().encode() for name in names)])
             for start in range(0, len(numbered), BUILDS_PER_JOB):
-                jobs.append(Job(kernel, tuple(names), tuple(numbered[start : start + BUILDS_PER_JOB]), version, kept))
+                part = tuple(numbered[start : start + BUILDS_PER_JOB])
+                jobs.append(Job(kernel, tuple(names), part, version, without_probes, kept))
     return jobs
 
 

@@ -24,6 +24,7 @@ struct Laboratory::Worker {
   std::unique_ptr<Module> Optimised;
   Actions OptimisedBy;
   bool OptimisedValid = false;
+  bool OptimisedHasProbes = false;
   bool BaselineMade = false;
   std::map<std::string, std::string> Objects; ///< That were measured, by the candidate's key.
 };
@@ -104,12 +105,15 @@ Module *Laboratory::optimised(const Actions &Sequence) {
     W->BaselineMade = true;
     return &M;
   }
-  if (W->Optimised && W->OptimisedBy == Sequence)
+  if (W->Optimised && W->OptimisedBy == Sequence && W->OptimisedHasProbes == HasProbes)
     return W->OptimisedValid ? W->Optimised.get() : nullptr;
   if (W->Optimised)
     Ctx.MAM.clear(*W->Optimised, W->Optimised->getName());
   W->Optimised = CloneModule(*W->Pristine);
   W->OptimisedBy = Sequence;
+  W->OptimisedHasProbes = HasProbes;
+  if (HasProbes)
+    insertProbes(*W->Optimised);
   sortUseLists(*W->Optimised);
   OptionScope Scope;
   Error E = applySequence(Sequence.empty() ? Actions{Baseline} : Sequence, *W->Optimised, Ctx, Scope);
@@ -229,7 +233,7 @@ bool Laboratory::takeOver(const Candidate &C) {
   Module *N = optimised(C.Sequence);
   if (!N || hasReported())
     return false;
-  Object = HasProbes ? compile(C)->Object : std::move(W->Objects[C.key()]);
+  Object = std::move(W->Objects[C.key()]);
   Ctx.MAM.clear(M, M.getName());
   if (N == &M)
     return true;
@@ -246,8 +250,6 @@ Expected<bool> Laboratory::run(function_ref<const Candidate *()> Experiment) {
     ChildEnd End;
     auto Messages = runGuarded(M, L, End, [&](const Channel &Out) {
       W.reset(new Worker{Out, CloneModule(M), nullptr, {}});
-      if (HasProbes)
-        insertProbes(*W->Pristine);
       const Candidate *Choice = Experiment();
       bool Continues = Choice && takeOver(*Choice);
       if (!Continues)

@@ -201,7 +201,6 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   Laboratory Lab(M, Ctx, Baseline);
   SourceCounts Known;
   if (P.TheJudge) {
-    Lab.useProbes();
     auto &FAM = Ctx.MAM.getResult<FunctionAnalysisManagerModuleProxy>(M).getManager();
     Known = profiledCounts(M, FAM, 0);
   }
@@ -209,8 +208,11 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 4 : 0;
   Decision Result;
   auto Applied = Lab.run([&] {
+    Lab.useProbes(P.TheJudge.has_value());
     Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack, Known).run();
-    // The judge's baseline has probes, which clang's own code has not.
+    Lab.useProbes(false);
+    if (P.TheJudge && !Result.isBaseline() && !Lab.measure(Result.chosen().What).measured())
+      Result.Chosen = 0;
     bool Ends = MayTakeOver && Result.baseline().Result.measured() && !(P.TheJudge && Result.isBaseline());
     return Ends ? &Result.chosen().What : nullptr;
   });

@@ -75,9 +75,9 @@ public:
   /// Features of the module after \p Sequence; none if that failed.
   std::optional<FeatureVector> featuresAfter(const Actions &Sequence);
 
-  /// From now on, code is marked with probes before it is optimised, so that
-  /// what candidates execute can be compared. That costs them some optimisation.
-  void useProbes() { HasProbes = true; }
+  /// From now on, code is marked with probes before it is optimised or not. With
+  /// them, what candidates execute can be compared; that costs some optimisation.
+  void useProbes(bool Use) { HasProbes = Use; }
 
   unsigned CpuMilliseconds; ///< Limit for one candidate.
 

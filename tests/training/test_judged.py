@@ -203,14 +203,20 @@ def test_the_least_effort_takes_the_options_only(tmp_path: Path, source: Path) -
     assert report["actions"] == manifest["sequences"][1]["actions"]
 
 
-def test_the_object_that_was_judged_is_what_the_user_gets(tmp_path: Path, source: Path) -> None:
+def test_the_choice_is_handed_over_without_probes(tmp_path: Path, source: Path) -> None:
+    # With probes in its blocks a switch does not become a table.
+    switch = "int price(int x) { switch (x) { case 1: return 5; case 2: return 7; case 3: return 22; } return 1; }"
+    source.write_text(switch + SOURCE)
     policy = make_judged(tmp_path / "p", only("change:instructions"))
-    assert compile_judged(source, policy)[0]["sequence"] == "unroll"
+    report, errors = compile_judged(source, policy)
+    assert (report["sequence"], errors) == ("unroll", "")
     program = Program(
         Kernel("program", "program", "", "", (str(source),), folder=Path("/")), find_platform("ibex-fast")
     )
-    (judged,), _ = program.compile(Build("O3", UNROLL), tmp_path)
-    assert source.with_suffix(".o").read_bytes() == judged.read_bytes()
+    judged, plain = (
+        program.compile(Build("O3", UNROLL), tmp_path, probed)[0][0].read_bytes() for probed in (True, False)
+    )
+    assert judged != plain == source.with_suffix(".o").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,25 @@ def test_rows_and_resuming_after_a_kill(table: Path, tmp_path: Path) -> None:
     assert rows(killed) == expected
 
 
+def test_what_runs_may_be_without_probes(table: Path, tmp_path: Path) -> None:
+    # With probes in its blocks a switch does not become a table.
+    (table.parent / "tiny.c").write_text(
+        "__attribute__((noinline)) int price(int x) {"
+        " switch (x) { case 1: return 5; case 2: return 7; case 3: return 22; } return 1; }\n"
+        "volatile int x; int main(void) { for (int i = 0; i < 100; i++) x = price(i & 3); return 0; }\n"
+    )
+    find_platform("ibex-fast").prepare()
+    found = []
+    for without_probes in (False, True):
+        folder = tmp_path / str(without_probes)
+        work = jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 1, 0), without_probes=without_probes)
+        profile_programs(work, folder, 1, lambda _: None)
+        found += rows(folder)
+    described = ("executed", "code", "features", "object_text", "output", "problem")
+    assert [found[0][name] for name in described] == [found[1][name] for name in described]
+    assert found[0]["cycles"] != found[1]["cycles"] and found[0]["contents"] != found[1]["contents"]
+
+
 def test_a_program_that_fails_leaves_the_others_alone(table: Path, tmp_path: Path) -> None:
     bad = {
         "endless": "volatile int on = 1; int main(void) { while (on) ; }",
