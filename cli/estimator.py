@@ -194,6 +194,7 @@ def show(table: dict[str, Any], as_json: bool) -> None:
                     percent(row["regret_of_20"]),
                     f"{row['spearman']:.2f}",
                     percent(row["coverage"]),
+                    percent(row["left_out_coverage"]["mean"]),
                 )
             )
     for metric, row in table.get("seen", {}).items():
@@ -206,9 +207,10 @@ def show(table: dict[str, Any], as_json: bool) -> None:
                 percent(row["regret_of_20"]),
                 f"{row['spearman']:.2f}",
                 "-",
+                "-",
             )
         )
-    headings = ("setting", "metric", "model", "mean error", "regret of 20", "Spearman", "90 % intervals cover")
+    headings = ("setting", "metric", "model", "mean error", "regret of 20", "Spearman", "90 % cover", "any left out")
     return print_table(headings, lines)
 
 

@@ -22,10 +22,10 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, Floats
-from mlcomp.estimator.intervals import Intervals, Range, calibrate
+from mlcomp.estimator.intervals import Intervals, Range, calibrate, left_out_coverage
 from mlcomp.estimator.metrics import relative_errors, summary
 from mlcomp.estimator.onnx_export import export
-from mlcomp.estimator.selection import Tried, select, unseen_builds, unseen_programs
+from mlcomp.estimator.selection import Tried, cross_validate, select, unseen_builds, unseen_programs
 
 FORMAT = 1
 COVER = 0.9
@@ -133,6 +133,7 @@ def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
         "chosen": {"kind": fitted.tried[0].candidate.kind, "model": fitted.tried[0].candidate.name},
         **summary(predicted, y, test.programs),
         "coverage": float((np.abs(predicted - y) <= half).mean()),
+        "left_out_coverage": left_out(fitted, data),
         "mean_half_width": float(half.mean()),
         "outside": float(outside.mean()),
         "kinds": kinds,
@@ -143,6 +144,15 @@ def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
             for p in np.unique(test.programs)
         },
     }
+
+
+def left_out(fitted: Fitted, data: Design) -> dict[str, float]:
+    """What intervals cover if any project is left out, and how samples as large as the tested one differ."""
+    model, y = fitted.tried[0].candidate.model, data.targets[fitted.metric]
+    predicted = cross_validate(model, data, y, list(unseen_programs(data, 0)))
+    tested = len(np.unique(data.projects[data.splits == "test"]))
+    mean, deviation = left_out_coverage(data.x, predicted, y, data.projects, COVER, 0, tested)
+    return {"mean": mean, "deviation": deviation}
 
 
 def learning_curve(fitted: Fitted, known: Design, test: Design) -> list[dict[str, float]]:

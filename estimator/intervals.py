@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.model_selection import GroupKFold
 
@@ -22,6 +21,7 @@ LEAST = 1e-3  # of a difficulty: no interval is narrower than a fraction of this
 OUTSIDE = 0.005  # the share of columns that may be outside: the errors of rows beyond are 1.8 times as large
 WIDER = 2.0  # times, outside
 RANGE = 0.25  # of a column's fitted range, that a value may lie beyond it
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,54 @@ def _inputs(x: Floats, predicted: Floats) -> Floats:
     return np.column_stack([x, predicted, np.abs(predicted)])
 
 
+def _difficulty(seed: int) -> Any:
+    return GradientBoostingRegressor(
+        n_estimators=80, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
+    )
+
+
+def _scores(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], seed: int) -> Floats:
+    """Residuals (n,) by the half widths at factor 1, of difficulties and ranges that have not seen their group."""
+    residuals = np.abs(predicted - y)
+    z = _inputs(x, predicted)
+    widths = np.empty(len(y))
+    for train, test in GroupKFold(min(5, len(np.unique(groups)))).split(z, groups=groups):
+        unit = Intervals(_difficulty(seed).fit(z[train], residuals[train]), 1.0)
+        widths[test] = unit.half_widths(x[test], predicted[test], Range.of(x[train]).outside(x[test]))
+    return np.asarray(residuals / widths)
+
+
+def _factor(scores: Floats, groups: int, cover: float) -> float:
+    """What covers rows of further groups: rows of one are alike, so the finite sample is the number of groups.
+
+    Source: Dunn, Wasserman and Ramdas 2022.
+    """
+    return float(np.quantile(scores, min(1.0, cover * (1 + 1 / groups))))
+
+
 def calibrate(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], cover: float, seed: int) -> Intervals:
     """Intervals that cover the share `cover` of rows of groups that were not seen.
 
-    `predicted` must come from cross-validation. The factor is that of difficulties which have not seen their group.
-    Rows of a group are alike, so the correction for a finite sample counts groups (Dunn, Wasserman and Ramdas 2022).
+    `predicted` (n,) for rows (n, d) of `groups` (n,) must come from cross-validation.
     """
-    residuals = np.abs(predicted - y)
-    model = GradientBoostingRegressor(
-        n_estimators=80, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
+    factor = _factor(_scores(x, predicted, y, groups, seed), len(np.unique(groups)), cover)
+    difficulty = _difficulty(seed).fit(_inputs(x, predicted), np.abs(predicted - y))
+    return Intervals(difficulty, factor)
+
+
+def left_out_coverage(
+    x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], cover: float, seed: int, drawn: int
+) -> tuple[float, float]:
+    """The share of rows that intervals cover which the other groups calibrate, as a mean over groups left out in turn.
+
+    And its standard deviation over samples of `drawn` groups: how much the same share may differ on so many by chance.
+    """
+    scores = _scores(x, predicted, y, groups, seed)
+    names = np.unique(groups)
+    rows = np.array([(groups == name).sum() for name in names])
+    covered = np.array(
+        [(scores[groups == name] <= _factor(scores[groups != name], len(names) - 1, cover)).sum() for name in names]
     )
-    z = _inputs(x, predicted)
-    difficulty = np.empty(len(y))
-    outside = np.empty(len(y), bool)
-    for train, test in GroupKFold(min(5, len(np.unique(groups)))).split(z, groups=groups):
-        difficulty[test] = clone(model).fit(z[train], residuals[train]).predict(z[test])
-        outside[test] = Range.of(x[train]).outside(x[test])
-    scores = residuals / (np.maximum(difficulty, LEAST) * np.where(outside, WIDER, 1.0))
-    factor = float(np.quantile(scores, min(1.0, cover * (1 + 1 / len(np.unique(groups))))))
-    return Intervals(model.fit(z, residuals), factor)
+    random = np.random.default_rng(seed)
+    samples = [random.choice(len(names), drawn, replace=False) for _ in range(DRAWS)]
+    return float(covered.sum() / rows.sum()), float(np.std([covered[s].sum() / rows[s].sum() for s in samples]))

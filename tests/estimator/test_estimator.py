@@ -20,7 +20,7 @@ from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
 from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_seen, fit, save
-from mlcomp.estimator.intervals import Range, calibrate
+from mlcomp.estimator.intervals import Range, calibrate, left_out_coverage
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
 from mlcomp.estimator.onnx_export import export
@@ -192,6 +192,18 @@ def test_intervals_cover_what_they_promise() -> None:
     assert intervals.half_widths(x[:5], np.zeros(5), ~inside[:5]) == pytest.approx(
         2 * intervals.half_widths(x[:5], np.zeros(5), inside[:5])
     )
+
+
+def test_coverage_of_any_group_left_out() -> None:
+    random = np.random.default_rng(3)
+    x = random.uniform(0, 1, (2000, 4))
+    groups = np.repeat(np.arange(50), 40)
+    predicted, noise = np.zeros(2000), random.normal(0, 0.1, 2000)
+    mean, alone = left_out_coverage(x, predicted, noise, groups, 0.9, 0, 10)
+    assert 0.89 < mean < 0.93
+    # Rows of a group that err together make samples of groups differ.
+    _, together = left_out_coverage(x, predicted, noise[groups] + noise / 10, groups, 0.9, 0, 10)
+    assert alone < 0.03 < 0.06 < together
 
 
 def test_rows_outside_the_fitted_range_are_flagged() -> None:
