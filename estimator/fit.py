@@ -70,7 +70,7 @@ def fit_metric(
 ) -> Fitted:
     """Chooses and fits the model of a metric for programs that are not seen; raises `DataError` if there are few.
 
-    Models of `kinds`, if there are any, come before all others.
+    It is one of `kinds`, if there are any.
     """
     if len(np.unique(data.projects)) < FEWEST:
         raise DataError(f"the profile store has fewer than {FEWEST} projects for training and validation")
@@ -78,8 +78,7 @@ def fit_metric(
     def say(text: str) -> None:
         report(f"{setting} counts, {text}")
 
-    tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say)
-    tried.sort(key=lambda t: t.candidate.kind not in kinds)
+    tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say, kinds)
     best = tried[0]
     y = data.targets[metric]
     intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, settings.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,10 +183,12 @@ def select(
     seconds: float,
     seed: int,
     report: Report = lambda _: None,
+    kinds: Collection[str] = (),
 ) -> list[Tried]:
     """Every candidate that fits in the budget of CPU seconds, the best first; one of each kind always does.
 
-    Mixed models correct the best refined one. The mean of the best of three kinds is a candidate too.
+    Mixed models correct the best refined one. The mean of the best of three kinds is a candidate too. If there are
+    `kinds`, which must be analytic, only they and the simplest ones are tried, and come before those.
     """
     y = data.targets[metric]
     splits = list(folds(data, seed))
@@ -210,6 +212,8 @@ def select(
         return min((t for t in tried if t.candidate.kind == kind), key=lambda t: t.error)
 
     attempt(simple(data, metric, platform))
+    if kinds:
+        return sorted(tried, key=lambda t: (t.candidate.kind not in kinds, t.error))
     attempt(statistical(best("refined").candidate.model, seed))
     voters = [best(kind) for kind in VOTERS]
     together = VotingRegressor([(v.candidate.kind, v.candidate.model) for v in voters])

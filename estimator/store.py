@@ -80,8 +80,11 @@ def _write(table: pa.Table, path: Path) -> None:
 
 
 def read(store: Path) -> pa.Table:
-    """All rows, in the order of platform, program and build; raises `StoreError`."""
-    parts = sorted(store.glob("*.parquet")) if store.is_dir() else [store]
+    """All rows, in the order of platform, program and build; raises `StoreError`.
+
+    Of a build that was measured more than once the last row counts.
+    """
+    parts = sorted(store.glob("*.parquet"), key=lambda p: (p.stat().st_mtime_ns, p)) if store.is_dir() else [store]
     if not parts or not all(part.exists() for part in parts):
         raise StoreError(f"there is no profile store at '{store}'")
     tables = []
@@ -93,7 +96,10 @@ def read(store: Path) -> pa.Table:
         schema = tables[-1].schema
         if not schema.equals(SCHEMA) or (schema.metadata or {}).get(MARK) != SCHEMA.metadata[MARK]:
             raise StoreError(f"'{part}' is not a profile store of this version")
-    return pa.concat_tables(tables).sort_by([(name, "ascending") for name in ("platform", "program", "build")])
+    table = pa.concat_tables(tables)
+    names = ("platform", "program", "build", "level", "sequence", "options")
+    last = {key: i for i, key in enumerate(map(repr, table.select(names).to_pylist()))}
+    return table.take(sorted(last.values())).sort_by([(name, "ascending") for name in ("platform", "program", "build")])
 
 
 def pack(store: Path, out: Path) -> int:

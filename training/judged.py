@@ -54,7 +54,7 @@ CODE_WEIGHT = 0.08  # of all code that is generated, in the choice of sequences:
 LITTLE_GROWTH = {"-unroll-threshold": 500}  # in place of larger values
 SPARED = {"-disable-loop-idiom-all", "-disable-loop-idiom-memset"}  # tried without, too: libtommath needs its memset
 LOSS = 2.0  # how much more a slower program counts than a faster one
-WORSE = 0.01  # of the objective without flash: a program that is worse by more than that
+WORSE = 0.01  # of what must not grow: a program that is worse by more than that
 WORSE_SHARE = 0.05  # of programs that may be
 
 
@@ -224,22 +224,22 @@ class Judged:
 
     `actual`, `estimated` and `half_widths` are (n, a): the objective as measured, and as models estimate it that have
     not seen the program's project; `costs` are what sequences are ranked by: losses and generated code count too;
-    `without_flash` is the objective but for flash, as measured. `features` (n, f) are of the source.
+    `guarded` is what must not grow, as measured: of time and energy the objective but for flash. `features` (n, f) are
+    of the source.
     """
 
     projects: list[str]
     features: npt.NDArray[np.float32]
     actual: Floats
     costs: Floats
-    without_flash: Floats
+    guarded: Floats
     estimated: Floats
     half_widths: Floats
 
     def columns(self, kept: Sequence[int]) -> Judged:
         """Some of the alternatives."""
         tables = {
-            name: getattr(self, name)[:, kept]
-            for name in ("actual", "costs", "without_flash", "estimated", "half_widths")
+            name: getattr(self, name)[:, kept] for name in ("actual", "costs", "guarded", "estimated", "half_widths")
         }
         return replace(self, **tables)
 
@@ -345,9 +345,11 @@ def judged_table(
     place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
     total = sum(settings.weights.values())
     weighted = {m: w / total for m, w in settings.weights.items()}
-    without_flash = sum(weighted[m] * data.targets[m] for m in judge) / sum(weighted[m] for m in judge)
     actual = sum(w * data.targets[m] for m, w in weighted.items())
-    costs = actual + LOSS * np.maximum(without_flash, 0)
+    guarded = actual
+    if settings.objective != "balanced":
+        guarded = sum(weighted[m] * data.targets[m] for m in judge) / sum(weighted[m] for m in judge)
+    costs = actual + LOSS * np.maximum(guarded, 0)
     costs += CODE_WEIGHT / total * data.x[:, data.columns.index("code:bytes")]
     flash = data.x[:, data.columns.index("flash:")]
     estimated = sum(w * (judge[m].tried[0].predicted if m in judge else flash) for m, w in weighted.items())
@@ -366,7 +368,7 @@ def judged_table(
         np.stack([source_features(k, settings.platform) for k in usable]),
         with_baseline(actual),
         with_baseline(costs),
-        with_baseline(without_flash),
+        with_baseline(guarded),
         with_baseline(estimated),
         with_baseline(half),
     )
@@ -407,7 +409,7 @@ def choose_rule(judged: Judged, valued: Floats, shares: tuple[float, float]) -> 
         allowed = np.where(score + caution * half < -margin, score, 0.0)
         allowed[:, 0] = 0.0
         choice = allowed.argmin(1)
-        worse = judged.without_flash[rows, choice] > np.log1p(WORSE)
+        worse = judged.guarded[rows, choice] > np.log1p(WORSE)
         rules.append(Rule(caution, margin, float(judged.actual[rows, choice].mean()), float(worse.mean())))
     good = [rule for rule in rules if rule.worse <= WORSE_SHARE] or [min(rules, key=lambda rule: rule.worse)]
     return min(good, key=lambda rule: rule.mean)

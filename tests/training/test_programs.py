@@ -180,6 +180,9 @@ def test_a_packed_store_reads_the_same_and_a_cut_one_is_refused(tmp_path: Path) 
         store.write_part(tmp_path / "parts", f"key {build}", [{**common, "build": build}])
     assert store.pack(tmp_path / "parts", tmp_path / "all.parquet") == 2
     assert rows(tmp_path / "all.parquet") == rows(tmp_path / "parts")
+    time.sleep(0.01)
+    store.write_part(tmp_path / "parts", "once more", [{**common, "build": 1, "cycles": 7}])
+    assert [row["cycles"] for row in rows(tmp_path / "parts")] == [None, 7]
     contents = (tmp_path / "all.parquet").read_bytes()
     (tmp_path / "cut.parquet").write_bytes(contents[: len(contents) // 2])
     with pytest.raises(store.StoreError, match="is damaged"):
