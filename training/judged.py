@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -345,10 +345,13 @@ def judged_table(
     place = {(p, b): i for i, (p, b) in enumerate(zip(data.programs, data.builds, strict=True))}
     total = sum(settings.weights.values())
     weighted = {m: w / total for m, w in settings.weights.items()}
-    actual = sum(w * data.targets[m] for m, w in weighted.items())
-    guarded = actual
-    if settings.objective != "balanced":
-        guarded = sum(weighted[m] * data.targets[m] for m in judge) / sum(weighted[m] for m in judge)
+
+    def measured(metrics: Collection[str]) -> Floats:
+        """Their weighted mean."""
+        return np.average([data.targets[m] for m in metrics], axis=0, weights=[weighted[m] for m in metrics])
+
+    actual = measured(weighted)
+    guarded = measured(weighted if settings.objective == "balanced" else judge)
     costs = actual + LOSS * np.maximum(guarded, 0)
     costs += CODE_WEIGHT / total * data.x[:, data.columns.index("code:bytes")]
     flash = data.x[:, data.columns.index("flash:")]
