@@ -304,7 +304,8 @@ def predicted_rows(
         same = (x == x[0]).all(1)  # as the first build
         predicted, half = np.where(same, 0.0, predicted), np.where(same, 0.0, half)
         cost = program.baseline_costs(False)[metric] if run_once else None
-        factor = program.baseline_costs(True)[metric] / cost if cost else 1.0
+        # Flash is known without probes.
+        factor = program.baseline_costs(True)[metric] / cost if cost and metric != "flash" else 1.0
         for name, middle, width, far in zip(builds, predicted, half, outside, strict=True):
             ratios = {
                 "ratio": math.exp(middle) * factor,

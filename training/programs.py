@@ -67,10 +67,10 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True)
 class Made:
-    """What is known of one build: machine profiles, bytes of what the linker keeps of it, IR features (f,)."""
+    """What is known of one build: machine profiles and IR features (f,), with probes; without, flash bytes."""
 
     functions: list[str]  # for each module
-    flash: float
+    flash: float  # of what the linker keeps
     features: npt.NDArray[np.float32]
 
 
@@ -155,7 +155,8 @@ class Program:
     @functools.cache  # noqa: B019
     def _made(self, build: Build) -> Made:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, compiled = self.compile(build, Path(name))
+            _, compiled = self.compile(build, Path(name))
+            objects, _ = self.compile(build, Path(name), probed=False)
             flash = float(sum(object_sizes(objects, self.platform).values()))
         return Made([c.functions for c in compiled], flash, combined_features([c.features for c in compiled]))
 

@@ -3,6 +3,7 @@
 #include "UseOrder.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/SaveAndRestore.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include <cstring>
 
@@ -196,8 +197,9 @@ Outcome Laboratory::measure(const Candidate &C) {
   return Result;
 }
 
-std::optional<Compiled> Laboratory::compile(const Candidate &C) {
-  return generate<Compiled>('C', C, [&](Module &N) -> Expected<Compiled> {
+std::optional<Compiled> Laboratory::compile(const Candidate &C, bool AddProbes) {
+  SaveAndRestore Probes(HasProbes, AddProbes);
+  return generate<Compiled>(AddProbes ? 'P' : 'C', C, [&](Module &N) -> Expected<Compiled> {
     Compiled Result;
     Result.Features = featuresWithoutProbes(*optimised(C.Sequence));
     Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions);

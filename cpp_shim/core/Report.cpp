@@ -36,16 +36,18 @@ static std::string endName(ChildEnd End) {
   llvm_unreachable("ChildEnd");
 }
 
-/// Such as "cycles -4.1 % +- 2.0"; nothing without a judge.
+static double percent(double LogRatio) { return 100 * std::expm1(LogRatio); }
+
+/// Such as "cycles -4.1 % (-6.0 to -2.2)"; nothing without a judge.
 std::string Report::estimates(const Outcome &O) const {
   std::string Text;
   raw_string_ostream OS(Text);
   if (!P.TheJudge || !O.measured())
     return Text;
   for (auto [Metric, E] : zip_equal(P.TheJudge->metrics(), O.Estimates)) {
-    OS << (Text.empty() ? "" : ", ") << Metric << format(" %+.1f %%", 100 * std::expm1(E.LogRatio));
+    OS << (Text.empty() ? "" : ", ") << Metric << format(" %+.1f %%", percent(E.LogRatio));
     if (E.HalfWidth > 0)
-      OS << format(" +- %.1f", 100 * E.HalfWidth);
+      OS << format(" (%+.1f to %+.1f)", percent(E.LogRatio - E.HalfWidth), percent(E.LogRatio + E.HalfWidth));
   }
   return Text;
 }
@@ -100,7 +102,7 @@ void Report::print(raw_ostream &OS) const {
     if (!T.Result.measured())
       OS << ": " << endName(T.Result.End);
     else if (P.TheJudge)
-      OS << ": " << estimates(T.Result);
+      OS << ": " << estimates(T.Result) << format("; score %+.1f %%", percent(T.Result.Score.LogRatio));
     OS << (&T == &D.chosen() ? "  <- chosen\n" : "\n");
   }
 }
@@ -134,7 +136,7 @@ json::Value Report::json(bool WithTrials) const {
                        {"options", json::Array(T.What.Options)},
                        {"sequence_score", T.SequenceScore},
                        {"options_score", T.OptionsScore},
-                       {"end", endName(T.Result.End)}};
+                       {"end", D.Measured ? endName(T.Result.End) : "not measured"}};
     if (T.Result.measured())
       Entry["size"] = sizeObject(T.Result.Size);
     if (P.TheJudge && T.Result.measured()) {

@@ -66,27 +66,22 @@ static bool neverWorse(const ObjectSize &New, const ObjectSize &Baseline, uint64
 /// What the judge makes of \p C. The baseline comes first: how often its source
 /// runs is taken to hold for all, unless the module has a profile.
 Outcome Searcher::estimate(const Candidate &C) {
-  Outcome Result;
-  std::optional<Compiled> Made = Lab.compile(C);
+  Outcome Result = Lab.measure(C);
+  if (!Result.measured())
+    return Result;
+  std::optional<Compiled> Made = Lab.compile(C, /*AddProbes=*/true);
   if (!Made)
-    return Result;
-  auto Size = sizeOfObject(Made->Object);
-  if (!Size) {
-    consumeError(Size.takeError());
-    return Result;
-  }
+    return Outcome();
   if (!Baseline && Known.empty())
     Known = profile(*Made, {}).Source;
-  Described New{profile(*Made, Known), double(Size->flash()), Made->Features};
+  Described New{profile(*Made, Known), double(Result.Size.flash()), Made->Features};
   if (!Baseline)
     Baseline = New;
   auto Estimates = P.TheJudge->estimate(New, *Baseline);
   if (!Estimates) {
     consumeError(Estimates.takeError());
-    return Result;
+    return Outcome();
   }
-  Result.End = ChildEnd::Completed;
-  Result.Size = *Size;
   Result.Estimates = std::move(*Estimates);
   return Result;
 }
@@ -208,13 +203,8 @@ Expected<Decision> search(Module &M, const CompilationContext &Ctx, const Policy
   uint64_t Slack = Triple(M.getTargetTriple()).isRISCV() ? 4 : 0;
   Decision Result;
   auto Applied = Lab.run([&] {
-    Lab.useProbes(P.TheJudge.has_value());
     Result = Searcher(Lab, P, P.Plans[Effort], *Scores, Slack, Known).run();
-    Lab.useProbes(false);
-    if (P.TheJudge && !Result.isBaseline() && !Lab.measure(Result.chosen().What).measured())
-      Result.Chosen = 0;
-    bool Ends = MayTakeOver && Result.baseline().Result.measured() && !(P.TheJudge && Result.isBaseline());
-    return Ends ? &Result.chosen().What : nullptr;
+    return MayTakeOver && Result.baseline().Result.measured() ? &Result.chosen().What : nullptr;
   });
   if (!Applied)
     return Applied.takeError();

@@ -42,7 +42,7 @@ struct Outcome {
 struct Compiled {
   std::string Object;
   std::vector<FunctionProfile> Functions;
-  FeatureVector Features; ///< Of the optimised module.
+  FeatureVector Features; ///< Of the optimised module, as if it had no probes.
 };
 
 /// Measures candidates for one module.
@@ -70,14 +70,12 @@ public:
   Outcome measureBaseline() { return measure({baselineSequence(), {}}); }
   /// Clang's own pipeline. What it makes is exactly clang's own code.
   Actions baselineSequence() const { return {Baseline}; }
-  /// The object file and what its code will execute; none if that failed.
-  std::optional<Compiled> compile(const Candidate &C);
+  /// The object file and what its code will execute; none if that failed. If
+  /// probes are added before it is optimised, that can be compared with what other
+  /// candidates execute; they cost some optimisation.
+  std::optional<Compiled> compile(const Candidate &C, bool AddProbes = false);
   /// Features of the module after \p Sequence; none if that failed.
   std::optional<FeatureVector> featuresAfter(const Actions &Sequence);
-
-  /// From now on, code is marked with probes before it is optimised or not. With
-  /// them, what candidates execute can be compared; that costs some optimisation.
-  void useProbes(bool Use) { HasProbes = Use; }
 
   unsigned CpuMilliseconds; ///< Limit for one candidate.
 
@@ -99,7 +97,7 @@ private:
   llvm::Module &M;
   const CompilationContext Ctx;
   std::string Baseline;
-  bool HasProbes = false;
+  bool HasProbes = false; ///< Of what is being compiled.
   /// Answers by tag and key, as bytes; an empty one is a failure.
   std::map<std::string, std::string> Known;
   std::map<std::string, ChildEnd> Failures;

@@ -255,10 +255,11 @@ Expected<Decision> MlcompPass::firstChoice(Module &M, const CompilationContext &
     return Scores.takeError();
   unsigned Best = confidentChoice(*Scores, P.SequenceMargin);
   Trial T;
-  T.Name = P.Sequences[Best].Name;
-  T.What.Sequence = Best ? P.Sequences[Best].Steps : Actions{baselineText()};
-  if (Best && P.TheJudge && Effort == 0)
-    T.What = {{baselineText()}, optionsBehind(P.Sequences[Best].Steps)};
+  bool OptionsOnly = P.TheJudge && Effort == 0;
+  T.Name = P.Sequences[OptionsOnly ? 0 : Best].Name;
+  T.What.Sequence = Best && !OptionsOnly ? P.Sequences[Best].Steps : Actions{baselineText()};
+  if (Best && OptionsOnly)
+    T.What.Options = optionsBehind(P.Sequences[Best].Steps);
   T.SequenceScore = (*Scores)[Best];
   restartClock(ParentLimit);
   doubtErrors(M.getContext());
@@ -324,10 +325,6 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
                     : firstChoice(M, Ctx, **P);
   if (!D)
     return D.takeError();
-  if (J && Measures) { // has tried the choice, but with probes in it
-    restartClock(ParentLimit);
-    doubtErrors(M.getContext());
-  }
   Error E = D->Applied                        ? finishChoice(M, D->chosen().What)
             : D->Measured && !D->isBaseline() ? applyChoice(M, Ctx, D->chosen().What)
                                               : Error::success();

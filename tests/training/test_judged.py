@@ -15,7 +15,8 @@ from make_policy import constant_model, make_policy
 from onnx import TensorProto, helper, numpy_helper
 
 from mlcomp.estimator.design import DataError, column_names
-from mlcomp.passes_features.session import feature_names, machine_kinds
+from mlcomp.passes_features.native import object_size
+from mlcomp.passes_features.session import ObjectSize, feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import Build
 from mlcomp.training.coreset import Point
@@ -198,7 +199,9 @@ def test_the_least_effort_takes_the_options_only(tmp_path: Path, source: Path) -
         sequence["actions"] = ["-unroll-threshold=2000", "default<O3>", "function(dce)", "-misched-topdown"]
     (policy / "manifest.json").write_text(json.dumps(manifest))
     report, _ = compile_judged(source, policy, "--ml-effort=0")
-    assert (report["actions"], report["options"]) == (["default<O3>"], ["-misched-topdown"])
+    assert (report["sequence"], report["actions"]) == ("baseline", ["default<O3>"])
+    assert report["options"] == ["-misched-topdown"]
+    assert report["trials"][0]["end"] == "not measured"
     report, _ = compile_judged(source, policy)
     assert report["actions"] == manifest["sequences"][1]["actions"]
 
@@ -217,6 +220,7 @@ def test_the_choice_is_handed_over_without_probes(tmp_path: Path, source: Path) 
         program.compile(Build("O3", UNROLL), tmp_path, probed)[0][0].read_bytes() for probed in (True, False)
     )
     assert judged != plain == source.with_suffix(".o").read_bytes()
+    assert report["chosen"]["text"] == ObjectSize.of(object_size(plain)).text
 
 
 @pytest.mark.parametrize(
