@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 from mlcomp.estimator import store
+from mlcomp.estimator.design import column_names
 from mlcomp.passes_features.native import object_size
-from mlcomp.passes_features.session import ObjectSize, machine_counts, machine_kinds
+from mlcomp.passes_features.session import ObjectSize, feature_names, machine_counts, machine_kinds
 from mlcomp.platforms.platform import find_platform
-from mlcomp.training.candidates import LEVELS, builds
+from mlcomp.training.candidates import LEVELS, Build, builds
 from mlcomp.training.kernels import Kernel, kernels
 from mlcomp.training.programs import Program, jobs_for, object_sizes, profile_programs
 
@@ -121,6 +123,15 @@ def test_what_runs_may_be_without_probes(table: Path, tmp_path: Path) -> None:
     described = ("executed", "code", "features", "object_text", "output", "problem")
     assert [found[0][name] for name in described] == [found[1][name] for name in described]
     assert found[0]["cycles"] != found[1]["cycles"] and found[0]["contents"] != found[1]["contents"]
+
+    program = Program(kernels(table=table)[0], find_platform("ibex-fast"))
+    column = column_names(machine_kinds(), feature_names()).index("flash:")
+    plain = [
+        sum(object_sizes(program.compile(build, tmp_path, probed=False)[0], program.platform).values())
+        for build in (Build("O3"), Build("O3", ("default<Oz>",)))
+    ]
+    inputs = program.inputs([Build("O3", ("default<Oz>",))], program.static_counts)
+    assert inputs[0, column] == pytest.approx(math.log(plain[1] / plain[0]))
 
 
 def test_a_program_that_fails_leaves_the_others_alone(table: Path, tmp_path: Path) -> None:
