@@ -285,8 +285,9 @@ def balanced_cost(costs: Sequence[float], baseline: Sequence[float]) -> float:
 
 def objectives_section(result: dict[str, Any]) -> list[str]:
     """What the policies for other objectives than size bring."""
+    objectives = dict.fromkeys(c.split(",")[0] for c in result["compilers"] if not c.startswith("-"))
     lines = [
-        f"## Policies for other objectives: {', '.join(c for c in result['compilers'] if not c.startswith('-'))}",
+        f"## Policies for other objectives: {', '.join(objectives)}",
         "",
         f"`{result['command']}`: {result['programs']} {result['split']} kernels on `{result['platform']}`, whose",
         "projects were in no search, fit or choice. Geometric means against clang -O3; energy also against the best of",
