@@ -34,7 +34,7 @@ PARITY_ROWS = 64  # recorded in the policy; the proof itself uses all inputs of 
 # What is measured at each effort: the baseline's code with so many option sets, then so many sequences, each with so
 # many candidates; then single edits of the best, so many rounds over. Effort 1 is the run's own.
 # The same by effort for policies with a judge; where 0 are measured, the first choice is taken. Judging takes as long
-# as two more compilations, too long for speed at the usual effort.
+# as three more compilations, too long for time and energy at the usual effort, which make much code.
 JUDGED_SEQUENCES = {"time": (0, 0, 1, 99), "energy": (0, 0, 1, 99)}
 JUDGED_OTHERS = (0, 1, 4, 99)
 EFFORTS: list[dict[str, Any]] = [
