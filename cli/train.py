@@ -48,6 +48,9 @@ from mlcomp.training.train import train as run_training
     "--profile-programs", default=judged.Settings.profile_programs, show_default=True, help="For others: fitted on."
 )
 @click.option(
+    "--settle", is_flag=True, help="For others: sweep options of the pool's first sequence, on what is fitted."
+)
+@click.option(
     "--pool", multiple=True, type=click.Path(path_type=Path), help="For others: a run whose sequences are tried too."
 )
 @click.option(
@@ -69,6 +72,7 @@ def train(
     candidates: int,
     search_programs: int,
     profile_programs: int,
+    settle: bool,
     pool: tuple[Path, ...],
     measured: Path | None,
 ) -> None:
@@ -99,7 +103,19 @@ def train(
             if find_platform(where).target_name != target:
                 raise click.UsageError(f"platform '{where}' does not run code for {target}")
             grown = (0 if pool else coreset) if grow is None else grow
-            chosen = judged.Settings(target, objective, where, seed, search_programs, coreset, grown, profile_programs)
+            if settle and not pool:
+                raise click.UsageError("--settle needs a --pool, whose first sequence is swept")
+            chosen = judged.Settings(
+                target,
+                objective,
+                where,
+                seed,
+                search_programs=search_programs,
+                coreset=coreset,
+                grown=grown,
+                profile_programs=profile_programs,
+                settled=settle,
+            )
             judged.train(chosen, folder, jobs, report, pool, measured)
     except (CorpusError, DataError, NativeError, PlatformError, RunError, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem

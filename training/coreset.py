@@ -206,6 +206,14 @@ class Search:
         point, score = self.sweep_ir(point, score, best)
         return self.sweep_codegen(point, score, best, self._options) if self.again else (point, score)
 
+    def settle(self) -> Point:
+        """The start after one sweep over options of code generation, with no other candidates beside it."""
+        best = np.zeros(len(self.bench.modules))
+        score = self._gains(best, [self.start], self._all)[0]
+        point, score = self.sweep_codegen(self.start, score, best, self._options)
+        self.report(f"settled: mean ratio {np.exp(score):.4f} {' '.join(point.codegen)}")
+        return point
+
     def grow(self, count: int) -> list[Point]:
         """The coreset's points, in the order in which they help most."""
         best = np.zeros(len(self.bench.modules))

@@ -53,7 +53,7 @@ SHARES = (
 CODE_WEIGHT = 0.08  # of all code that is generated, in the choice of sequences: the time to compile follows it
 LITTLE_GROWTH = {"-unroll-threshold": 500}  # in place of larger values
 SPARED = {"-disable-loop-idiom-all", "-disable-loop-idiom-memset"}  # tried without, too: libtommath needs its memset
-LOSS = 2.0  # how much more a slower program counts than a faster one
+LOSS = 8.0  # how much more a slower program counts than a faster one: few may be
 WORSE = 0.01  # of what must not grow: a program that is worse by more than that
 WORSE_SHARE = 0.05  # of programs that may be
 
@@ -71,6 +71,7 @@ class Settings:
     grown: int = 6  # sequences to search
     profile_programs: int = 40
     variants: int = 20
+    settled: bool = False  # the pool's first sequence has its options of code generation swept on what is profiled
     seconds: float = 3600.0  # for the choice of each metric's model: all are tried, whatever the machine
 
     @property
@@ -105,6 +106,8 @@ def train(
     pooled = [s for other in pool for s in sequences_of(other)]
     start = point_of(pooled[0]) if pooled else None
     found = search(settings, programs, space, start, run / "search.jsonl", jobs, report) if settings.grown else []
+    if settings.settled and start:
+        found.append(settle(settings, cheapest(programs, settings.profile_programs), space, start, run, jobs, report))
     found += pooled
     sequences = list(dict.fromkeys([*mended(found), *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
@@ -141,7 +144,27 @@ def search(
         begin = start or min(plain, key=lambda p: bench.ratios([p.candidate()], range(len(searched)))[0].mean())
         grown = Search(bench, space, trust=0.0 if start else TRUST, start=begin, part=3, again=not start, report=report)
         points = grown.grow(settings.grown)
-    return [(*p.candidate().sequence, *p.codegen) for p in points]
+    return [sequence_of(point) for point in points]
+
+
+def settle(
+    settings: Settings,
+    programs: Sequence[Kernel],
+    space: Space,
+    start: Point,
+    run: Path,
+    jobs: int,
+    report: Report,
+) -> tuple[str, ...]:
+    """A sequence that is taken without judging, with options of code generation that suit most of all `programs`."""
+    report(f"settling options on {len(programs)} programs")
+    with ProgramBench(settings.platform, programs, settings.costs, run / "settle.jsonl", jobs, LOSS) as bench:
+        return sequence_of(Search(bench, space, trust=0.0, start=start, report=report).settle())
+
+
+def sequence_of(point: Point) -> tuple[str, ...]:
+    """All actions of a point of the search."""
+    return (*point.candidate().sequence, *point.codegen)
 
 
 def point_of(sequence: Sequence[str]) -> Point:

@@ -36,6 +36,7 @@ from mlcomp.training.corpus.manifest import CorpusError
 from mlcomp.training.kernels import Kernel
 
 BUILDS_PER_JOB = 10
+CPU_MILLISECONDS = 30_000  # for one module: far more than is needed, so that no machine is too slow
 LIMITS = Limits(cycles=60_000_000)
 COUNTER_LIMITS = Limits(cycles=400_000_000, output=1 << 24)
 MARK = "\x01"
@@ -106,7 +107,7 @@ class Program:
         """
         objects, compiled = [], []
         for i, pair in enumerate(self._at(build.level)):
-            compiled.append(pair[probed].compile(build.sequence, build.options))
+            compiled.append(pair[probed].compile(build.sequence, build.options, CPU_MILLISECONDS))
             objects.append(folder / f"{i}.o")
             objects[-1].write_bytes(compiled[-1].contents)
         return objects, compiled
@@ -117,7 +118,7 @@ class Program:
 
     def objects(self, sequence: Sequence[str], option_sets: Sequence[Sequence[str]]) -> list[list[bytes] | None]:
         """Object files by set of options, on top of a sequence at the first level; None where compiling fails."""
-        by_source = [plain.compile_all(sequence, option_sets) for plain, _ in self._at(LEVELS[0])]
+        by_source = [plain.compile_all(sequence, option_sets, CPU_MILLISECONDS) for plain, _ in self._at(LEVELS[0])]
         return [
             [c.contents for c in made if c] if all(made) else None  # one list for each set
             for made in zip(*by_source, strict=True)
@@ -264,7 +265,8 @@ def _has_main(path: Path) -> bool:
 class Job:
     """Some builds of a program for platforms that share a target; `version` is that of sources and platforms.
 
-    What runs is the code that is described; or, `without_probes`, what the compiler hands over after judging that.
+    What runs, and has the sizes, is the code that is described; or, `without_probes`, what the compiler hands over
+    after judging that.
     """
 
     kernel: Kernel
@@ -304,9 +306,9 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 profiles = [c.functions for c in compiled]
                 static = machine_counts(profiles, program.static_counts)
                 profiled = machine_counts(profiles, program.profiled_counts)
-                sizes = object_sizes(objects, program.platform)
                 if job.without_probes:
-                    program.compile(build, folder, probed=False)
+                    objects, _ = program.compile(build, folder, probed=False)
+                sizes = object_sizes(objects, program.platform)
             except (NativeError, PlatformError, ProfileError) as problem:
                 rows += [{**common, "platform": p, "problem": str(problem)} for p in job.platforms]
                 continue

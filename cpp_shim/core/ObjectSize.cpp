@@ -28,19 +28,21 @@ static Error unmeasurable(const Twine &Message) {
 
 namespace {
 
-/// A call of two instructions (8 bytes) that a RISC-V linker may shorten.
-struct RelaxableCall {
-  uint64_t Address; ///< In the layout of consecutive sections.
-  uint64_t Target;  ///< Likewise; ~0 when the callee is in another object.
-  unsigned Link;    ///< Register that gets the return address: 0 for a tail call.
+/// What a RISC-V linker may shorten in a section.
+struct Relaxable {
+  uint64_t Address;     ///< In the layout of consecutive sections.
+  uint64_t Section;     ///< Where its section starts, likewise.
+  uint64_t Padding = 0; ///< Bytes of an alignment, of which the linker keeps what it needs; 0 for a call.
+  uint64_t Target =
+      ~0ull;         ///< Of a call of two instructions (8 bytes); ~0 when the callee is in another object.
+  unsigned Link = 0; ///< Register that gets the return address: 0 for a tail call.
 };
 
 } // namespace
 
-/// Bytes that the linker removes from executable sections. A call through ra
-/// becomes c.jal, a tail call c.j (2 bytes) within 2 KiB, else jal (4 bytes);
-/// sections are taken to be placed one after the other, as in the object.
-static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
+/// What the linker may shorten in executable sections, by address; these are
+/// taken to be placed one after the other, as in the object.
+static Expected<std::vector<Relaxable>> relaxables(const ELFObjectFileBase &Object) {
   DenseMap<uint64_t, uint64_t> SectionAddress; // by section index
   uint64_t Address = 0;
   for (SectionRef S : Object.sections()) {
@@ -50,7 +52,7 @@ static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
     SectionAddress[S.getIndex()] = Address;
     Address += S.getSize();
   }
-  std::vector<RelaxableCall> Calls;
+  std::vector<Relaxable> Found;
   for (SectionRef RelocationSection : Object.sections()) {
     auto Relocated = RelocationSection.getRelocatedSection();
     if (!Relocated)
@@ -66,10 +68,17 @@ static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
     const RelocationRef *Call = nullptr;
     RelocationRef Last;
     for (RelocationRef R : RelocationSection.relocations()) {
-      if (R.getType() == ELF::R_RISCV_RELAX && Call && Call->getOffset() == R.getOffset() &&
-          R.getOffset() + 8 <= Contents->size()) {
+      Relaxable Here{Base->second + R.getOffset(), Base->second};
+      if (R.getType() == ELF::R_RISCV_ALIGN) {
+        Expected<int64_t> Padding = ELFRelocationRef(R).getAddend();
+        if (!Padding)
+          return Padding.takeError();
+        Here.Padding = *Padding;
+        Found.push_back(Here);
+      } else if (R.getType() == ELF::R_RISCV_RELAX && Call && Call->getOffset() == R.getOffset() &&
+                 R.getOffset() + 8 <= Contents->size()) {
         uint32_t Jump = support::endian::read32le(Contents->data() + R.getOffset() + 4);
-        RelaxableCall C{Base->second + R.getOffset(), ~0ull, (Jump >> 7) & 31};
+        Here.Link = (Jump >> 7) & 31;
         symbol_iterator Symbol = Call->getSymbol();
         if (Symbol != Object.symbol_end()) {
           auto Section = Symbol->getSection();
@@ -80,29 +89,49 @@ static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
             return Value.takeError();
           if (*Section != Object.section_end())
             if (auto It = SectionAddress.find((*Section)->getIndex()); It != SectionAddress.end())
-              C.Target = It->second + *Value;
+              Here.Target = It->second + *Value;
         }
-        Calls.push_back(C);
+        Found.push_back(Here);
       }
       Last = R;
       bool IsCall = R.getType() == ELF::R_RISCV_CALL_PLT || R.getType() == ELF::R_RISCV_CALL;
       Call = IsCall ? &Last : nullptr;
     }
   }
-  llvm::sort(Calls, [](const RelaxableCall &A, const RelaxableCall &B) { return A.Address < B.Address; });
+  llvm::sort(Found, [](const Relaxable &A, const Relaxable &B) { return A.Address < B.Address; });
+  return Found;
+}
+
+/// Bytes that the linker removes from executable sections. A call through ra
+/// becomes c.jal, a tail call c.j (2 bytes) within 2 KiB, else jal (4 bytes);
+/// of an alignment stays what the code before it, shortened, needs.
+static Expected<uint64_t> relaxedBytes(const ELFObjectFileBase &Object) {
+  Expected<std::vector<Relaxable>> Found = relaxables(Object);
+  if (!Found)
+    return Found.takeError();
   // Addresses when every call has shrunk to 4 bytes, which decides the reach.
-  auto Shrunk = [&](uint64_t A) {
-    auto Before = std::partition_point(Calls.begin(), Calls.end(),
-                                       [A](const RelaxableCall &C) { return C.Address < A; });
-    return int64_t(A) - 4 * (Before - Calls.begin());
-  };
+  std::vector<uint64_t> Calls;
+  for (const Relaxable &R : *Found)
+    if (!R.Padding)
+      Calls.push_back(R.Address);
+  auto Shrunk = [&](uint64_t A) { return int64_t(A) - 4 * (llvm::lower_bound(Calls, A) - Calls.begin()); };
   bool Compressed = Object.getPlatformFlags() & ELF::EF_RISCV_RVC;
   bool Is64 = Object.getBytesInAddress() == 8;
-  uint64_t Removed = 0;
-  for (const RelaxableCall &C : Calls) {
-    bool Near = C.Target != ~0ull && isInt<12>(Shrunk(C.Target) - Shrunk(C.Address));
-    bool Compressible = C.Link == 0 || (C.Link == 1 && !Is64);
-    Removed += Compressed && Near && Compressible ? 6 : 4;
+  uint64_t Removed = 0, RemovedBefore = 0; // RemovedBefore: in earlier sections
+  uint64_t Section = 0;
+  for (const Relaxable &R : *Found) {
+    if (R.Section != Section) {
+      Section = R.Section;
+      RemovedBefore = Removed;
+    }
+    if (R.Padding) {
+      uint64_t Place = R.Address - Section - (Removed - RemovedBefore);
+      Removed += Place + R.Padding - alignTo(Place, PowerOf2Ceil(R.Padding + 2));
+    } else {
+      bool Near = R.Target != ~0ull && isInt<12>(Shrunk(R.Target) - Shrunk(R.Address));
+      bool Compressible = R.Link == 0 || (R.Link == 1 && !Is64);
+      Removed += Compressed && Near && Compressible ? 6 : 4;
+    }
   }
   return Removed;
 }

@@ -1,8 +1,8 @@
 //===- ObjectSize.h - how many bytes a module becomes ----------------------===//
 //
 // Generates the object file in memory with the compilation's own target
-// machine and adds up its sections. On RISC-V, calls are counted as the linker
-// leaves them after relaxation: raw object size misleads there.
+// machine and adds up its sections. On RISC-V, calls and alignments are counted as
+// the linker leaves them after relaxation: raw object size misleads there.
 //
 //===----------------------------------------------------------------------===//
 

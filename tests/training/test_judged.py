@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -18,9 +19,9 @@ from mlcomp.estimator.design import DataError, column_names
 from mlcomp.passes_features.native import object_size
 from mlcomp.passes_features.session import ObjectSize, feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
-from mlcomp.training.candidates import Build
-from mlcomp.training.coreset import Point
-from mlcomp.training.judged import Judged, blend, choose_rule, mended, numbers_of, point_of
+from mlcomp.training.candidates import Build, Space
+from mlcomp.training.coreset import Point, Search
+from mlcomp.training.judged import LOSS, Judged, blend, choose_rule, mended, numbers_of, point_of, sequence_of
 from mlcomp.training.kernels import Kernel
 from mlcomp.training.measure import Candidate, ProgramBench
 from mlcomp.training.programs import Program
@@ -308,7 +309,23 @@ def test_a_sequence_is_a_point_of_the_search() -> None:
         ("function(reassociate)",),
         ("-misched-topdown",),
     )
-    assert (*point.candidate().sequence, *point.codegen) == sequence
+    assert sequence_of(point) == sequence
+
+
+def test_options_are_settled_on_all_programs(tmp_path: Path) -> None:
+    class Costs:
+        """Three programs: what gains most makes one of them lose."""
+
+        modules = (0, 1, 2)
+        effects: ClassVar = {"-a": (-0.1, -0.1, 0.15), "-b": (-0.01, -0.02, 0.0), "-c": (0.01, 0.02, 0.0)}
+
+        def ratios(self, candidates: Sequence[Candidate], rows: Sequence[int]) -> Any:
+            costs = [sum((np.array(self.effects[o]) for o in c.options), np.zeros(3)) for c in candidates]
+            return np.array([c + LOSS * np.maximum(c, 0) for c in costs])[:, list(rows)]
+
+    space = Space((), (), (), ("-a", "-b", "-c"))
+    start = Point(codegen=("-a", "-c"))
+    assert Search(Costs(), space, trust=0.0, start=start).settle() == Point(codegen=("-b",))  # type: ignore[arg-type]
 
 
 def test_losses_count_more_than_gains_in_the_search(tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
 
 from mlcomp.estimator import store
 from mlcomp.estimator.design import column_names
@@ -120,9 +123,11 @@ def test_what_runs_may_be_without_probes(table: Path, tmp_path: Path) -> None:
         work = jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 1, 0), without_probes=without_probes)
         profile_programs(work, folder, 1, lambda _: None)
         found += rows(folder)
-    described = ("executed", "code", "features", "object_text", "output", "problem")
+    described = ("executed", "code", "features", "output", "problem")
     assert [found[0][name] for name in described] == [found[1][name] for name in described]
     assert found[0]["cycles"] != found[1]["cycles"] and found[0]["contents"] != found[1]["contents"]
+    assert all(row["object_text"] == pytest.approx(row["text"], abs=4) for row in found)
+    assert found[0]["object_text"] != found[1]["object_text"]
 
     program = Program(kernels(table=table)[0], find_platform("ibex-fast"))
     column = column_names(machine_kinds(), feature_names()).index("flash:")
@@ -174,6 +179,24 @@ def test_sizes_are_those_of_what_the_linker_keeps(tmp_path: Path) -> None:
     assert sizes[0] == sizes[1]
     assert sizes[1]["object_text"] < everything - 6
     assert object_sizes(objects[1:], platform)["object_text"] > sizes[0]["object_text"] / 2  # no main: all of it
+
+
+@pytest.mark.parametrize("power", [2, 4])
+def test_sizes_have_the_padding_that_the_linker_leaves(power: int, tmp_path: Path) -> None:
+    platform = find_platform("ibex-fast")
+    platform.prepare()
+    kernel = next(k for k in kernels("train") if k.name == "text_report")
+    build = Build("O3", ("default<O3>", f"-align-all-nofallthru-blocks={power}"))
+    objects, compiled = Program(kernel, platform).compile(build, tmp_path, probed=False)
+    files = [ELFFile(BytesIO(c.contents)) for c in compiled]
+    unlinked = sum(
+        s.data_size for file in files for s in file.iter_sections() if s["sh_flags"] & SH_FLAGS.SHF_EXECINSTR
+    )
+    linked = platform.link(objects, tmp_path / "program.elf").text
+    assert object_sizes(objects, platform)["object_text"] == pytest.approx(
+        linked, abs=8
+    )  # calls of libraries may be shorter
+    assert unlinked > linked + 40
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
