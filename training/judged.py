@@ -140,6 +140,7 @@ def search(
     searched = cheapest([k for k in programs if k.split == "train"], settings.search_programs)
     report(f"searching on {len(searched)} programs")
     with ProgramBench(settings.platform, searched, settings.costs, known, jobs, LOSS) as bench:
+        bench.report = report
         plain = [Point(pipeline=pipeline) for pipeline in (BASELINE, *PLAIN)]
         begin = start or min(plain, key=lambda p: bench.ratios([p.candidate()], range(len(searched)))[0].mean())
         grown = Search(bench, space, trust=0.0 if start else TRUST, start=begin, part=3, again=not start, report=report)
@@ -159,6 +160,7 @@ def settle(
     """A sequence that is taken without judging, with options of code generation that suit most of all `programs`."""
     report(f"settling options on {len(programs)} programs")
     with ProgramBench(settings.platform, programs, settings.costs, run / "settle.jsonl", jobs, LOSS) as bench:
+        bench.report = report
         return sequence_of(Search(bench, space, trust=0.0, start=start, report=report).settle())
 
 

@@ -10,6 +10,7 @@ import json
 import math
 import multiprocessing
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from mlcomp.training.programs import LIMITS, Program
 
 Ratios = npt.NDArray[np.float64]
 
+WRITE_SECONDS = 20.0  # of work that may be lost
 FAILED = math.log(4.0)  # a candidate that fails counts as four times the baseline's cost
 
 
@@ -66,6 +68,7 @@ class Bench(ABC):
     """
 
     _chunk = 4  # jobs that a worker takes at once
+    report: Callable[[str], None] = staticmethod(lambda _: None)  # is told how far long measurements are
 
     def __init__(self, modules: Sequence[Any], names: Sequence[str], store: Path, jobs: int = 2) -> None:
         self.modules = list(modules)
@@ -123,19 +126,25 @@ class Bench(ABC):
     def _measure(self, candidates: Sequence[Candidate], rows: Iterable[int]) -> None:
         """Makes results known, and remembers them in the store."""
         jobs, places = [], []
+        fresh: dict[str, dict[str, Any]] = {}  # not in the store yet
+        written = time.monotonic()
         for row in rows:
             missing = [c for c in candidates if self._names[row] not in self._known.get(c.key(), {})]
             if missing:
                 jobs.append(self._work(row, missing))
                 places.append((row, missing))
-        for (row, missing), results in zip(places, self._pool.imap(_call, jobs, chunksize=self._chunk), strict=True):
+        answers = self._pool.imap(_call, jobs, chunksize=self._chunk)
+        for done, ((row, missing), results) in enumerate(zip(places, answers, strict=True), 1):
             for candidate, result in zip(missing, results, strict=True):
-                self._known.setdefault(candidate.key(), {})[self._names[row]] = result
-        if jobs:
-            for candidate in candidates:
-                new = {self._names[row]: self._known[candidate.key()][self._names[row]] for row, _ in places}
-                self._store.write(json.dumps([candidate.key(), new]) + "\n")
-            self._store.flush()
+                fresh.setdefault(candidate.key(), {})[self._names[row]] = result
+            if done == len(jobs) or time.monotonic() - written > WRITE_SECONDS:
+                for key, new in fresh.items():
+                    self._known.setdefault(key, {}).update(new)
+                    self._store.write(json.dumps([key, new]) + "\n")
+                self._store.flush()
+                fresh, written = {}, time.monotonic()
+                if done < len(jobs):
+                    self.report(f"{done} of {len(jobs)} measured")
 
 
 def _call(work: tuple[Callable[[Any], list[Any]], Any]) -> list[Any]:

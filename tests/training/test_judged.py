@@ -19,6 +19,7 @@ from mlcomp.estimator.design import DataError, column_names
 from mlcomp.passes_features.native import object_size
 from mlcomp.passes_features.session import ObjectSize, feature_names, machine_kinds
 from mlcomp.platforms.platform import find_platform
+from mlcomp.training import measure
 from mlcomp.training.candidates import Build, Space
 from mlcomp.training.coreset import Point, Search
 from mlcomp.training.judged import LOSS, Judged, blend, choose_rule, mended, numbers_of, point_of, sequence_of
@@ -341,3 +342,22 @@ def test_losses_count_more_than_gains_in_the_search(tmp_path: Path) -> None:
             found.append([bench.ratios([c], [0])[0, 0] for c in (unoptimised, plain)])
     assert found[0][0] > 0.1 and found[1][0] == pytest.approx(3 * found[0][0])
     assert found[0][1] == found[1][1] == pytest.approx(0, abs=0.01)
+
+
+def test_long_measurements_are_kept_while_they_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "WRITE_SECONDS", -1.0)
+    (tmp_path / "a.c").write_text("int main(void) { return 0; }\n")
+    (tmp_path / "b.c").write_text("int main(void) { volatile int i = 1; return i - 1; }\n")
+    programs = [Kernel(name, name, "train", "", (f"{name}.c",), folder=tmp_path) for name in ("a", "b")]
+    store, said = tmp_path / "known.jsonl", list[str]()
+    with ProgramBench("host", programs, {"instructions": 1.0}, store, 1) as bench:
+        bench.report = said.append
+        ratios = bench.ratios([Candidate(("default<O1>",))], [0, 1])
+    assert said == ["1 of 2 measured"]
+    lines = store.read_text().splitlines()
+    assert len(lines) == 4  # each program's baseline, and its candidate
+    store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])  # cut off
+    with ProgramBench("host", programs, {"instructions": 1.0}, store, 1) as bench:
+        assert bench.ratios([Candidate(("default<O1>",))], [0, 1]).tolist() == ratios.tolist()
+    again = store.read_text().splitlines()
+    assert again[:3] == lines[:3] and len(again) == 4  # only what was lost is measured again
