@@ -37,7 +37,8 @@ bench: setup ## measure what the results in benchmarks/results say
 
 energy: setup ## calibrate the energy of programs on gates again
 	tools/setup-energy
-	$(bin)/python benchmarks/energy.py --out benchmarks/results/energy.json
+	for core in ibex cv32e40p; do \
+	  $(bin)/python benchmarks/energy.py --core $$core --out benchmarks/results/energy-$$core.json || exit; done
 
 fuzz: setup ## compile programs in every way and compare what they do; takes hours, goes on where it stopped
 	$(bin)/mlcomp fuzz --programs 1000 --folder build/fuzz --out build/fuzz/fuzz.json

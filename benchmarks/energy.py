@@ -1,10 +1,10 @@
-"""Calibrates the energy of programs on Ibex: gate-level runs, their check, the data, the models, the results.
+"""Calibrates the energy of programs on a core: gate-level runs, their check, the data, the models, the results.
 
-python benchmarks/energy.py --out benchmarks/results/energy.json
+python benchmarks/energy.py --core ibex --out benchmarks/results/energy-ibex.json
 
 `make energy` installs what this needs. Netlist, simulators and runs are kept in the cache folder, so that it can be
-interrupted; all of it takes about 20 minutes of CPU time. It writes platforms/energy/calibration.csv.gz and
-platforms/energy/energy.toml.
+interrupted; all of it takes about 20 minutes of CPU time for a core. It writes platforms/energy/calibration-CORE.csv.gz
+and platforms/energy/energy.toml.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 from mlcomp.platforms.energy import check, fit
 from mlcomp.platforms.energy.model import TABLE
 from mlcomp.platforms.energy.simulator import LANES, GateRun, GateSimulator
-from mlcomp.platforms.energy.table import DATA, Row, read_rows, write_rows
+from mlcomp.platforms.energy.synthesis import CORES, top_of
+from mlcomp.platforms.energy.table import Row, data_of, read_rows, write_rows
 from mlcomp.platforms.measurement import Limits, PlatformError, Size
 from mlcomp.platforms.platform import Platform, digest, find_platform, make_once
 from mlcomp.platforms.program import build, contents
@@ -33,10 +34,10 @@ from mlcomp.training.kernels import kernels
 FOLDER = Path(__file__).parent.parent / "platforms" / "energy"  # where the data belong
 LEVELS = ("-O0", "-O2", "-O3", "-Oz")
 CYCLES = 3_000_000  # of a program, from reset on
+LATER = {"ibex": 1, "cv32e40p": 0}  # cycles until the RTL's clock gate opens
 LEAST = 20_000  # cycles of its region within these, or it is left out
 CHECKED = ("bigint_mul -O3", "cordic -O0", "foc_transform -O2", "rational_math -Oz", "vending_machine -Oz")
 CHECK_CYCLES = (600, 1600)  # what the independent simulator records; these programs are in their regions by then
-TOGGLES = [t for t in fit.TERMS["ibex"] if t.endswith("_toggles")]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def gate_runs(gates: GateSimulator, chosen: list[Program]) -> list[GateRun]:
 
 def collect(gates: GateSimulator) -> list[Row]:
     """The calibration's data; raises `PlatformError` where gates and RTL do not agree on what happened."""
-    platforms = [find_platform(name) for name in fit.TERMS]
+    platforms = [find_platform(name) for name in fit.PLATFORMS[gates.core]]
     for platform in platforms:
         platform.prepare(print)
     rows = []
@@ -95,11 +96,11 @@ def collect(gates: GateSimulator) -> list[Row]:
                 continue
             counts = {}
             for platform in platforms:
-                limits = Limits(CYCLES + 1)  # the RTL's clock gate opens a cycle later
+                limits = Limits(CYCLES + LATER[gates.core])
                 region = platform.run(program.path, limits, Size()).region or {}
                 counts[platform.name] = {m.name: region[m.name] for m in platform.metrics if m.name != "energy"}
             for name in ("cycles", "loads", "stores", "fetches"):
-                if counts["ibex"][name] != run.region[name]:
+                if counts[gates.core][name] != run.region[name]:
                     raise PlatformError(f"{program.kernel} {program.level}: gates and RTL count other {name}")
             measured = {
                 "cycles": run.region["cycles"],
@@ -112,7 +113,7 @@ def collect(gates: GateSimulator) -> list[Row]:
 
 def check_toggles(gates: GateSimulator) -> list[dict[str, Any]]:
     """Toggles of every net in both simulators, for a few programs; kept, as Icarus takes a minute for each."""
-    platform = find_platform("ibex")
+    platform = find_platform(gates.core)
     rows = []
     with tempfile.TemporaryDirectory(prefix="mlcomp-energy-") as folder:
         wanted = {k.name: k for k in kernels()}
@@ -124,7 +125,7 @@ def check_toggles(gates: GateSimulator) -> list[dict[str, Any]]:
 
             def make(out: Path, name: str = name, image: Path = image) -> None:
                 print(f"checking {name} in Icarus Verilog")
-                theirs = check.icarus_toggles(gates.folder, image, *CHECK_CYCLES)
+                theirs = check.icarus_toggles(gates.folder, top_of(gates.core), image, *CHECK_CYCLES)
                 ours = gates.toggles(image, *CHECK_CYCLES)
                 found = check.compare(gates.netlist, ours, theirs)
                 exact = sum(e * t for e, t in zip(gates.energies, ours, strict=True))
@@ -137,7 +138,12 @@ def check_toggles(gates: GateSimulator) -> list[dict[str, Any]]:
     return rows
 
 
-def disagreement(rows: list[Row], constant: float, beyond_clock: bool) -> dict[str, Any]:
+def toggles_of(core: str) -> list[str]:
+    """Toggles that the core's RTL counts."""
+    return [term for term in fit.TERMS[core] if term.endswith("_toggles")]
+
+
+def disagreement(rows: list[Row], core: str, constant: float, beyond_clock: bool) -> dict[str, Any]:
     """The two levels of one kernel where toggles in RTL and energy at gate level differ most with opposite signs.
 
     With `beyond_clock`, the energy is that beyond clock and leakage, which no toggle counts.
@@ -149,7 +155,7 @@ def disagreement(rows: list[Row], constant: float, beyond_clock: bool) -> dict[s
         for b in whole:
             if a.kernel != b.kernel:
                 continue
-            toggles = [sum(r.counts["ibex"][t] for t in TOGGLES) for r in (a, b)]
+            toggles = [sum(r.counts[core][t] for t in toggles_of(core)) for r in (a, b)]
             energy = [r.gates["energy"] - idle * r.gates["cycles"] for r in (a, b)]
             change = (toggles[1] / toggles[0] - 1, energy[1] / energy[0] - 1)
             strength = min(-change[0], change[1])
@@ -163,7 +169,7 @@ def disagreement(rows: list[Row], constant: float, beyond_clock: bool) -> dict[s
                     "cycles": [r.gates["cycles"] for r in (a, b)],
                     "toggles_change": round(change[0], 4),
                     "energy_change": round(change[1], 4),
-                    "toggles_by_signal": {t: [r.counts["ibex"][t] for r in (a, b)] for t in TOGGLES},
+                    "toggles_by_signal": {t: [r.counts[core][t] for r in (a, b)] for t in toggles_of(core)},
                 }
     return {k: v for k, v in best.items() if k != "strength"}
 
@@ -179,23 +185,22 @@ def share_errors(rows: list[Row], platform: str, constant: float) -> dict[str, f
     return {"left_out_mean": round(float(left_out.mean()), 5), "test_mean": round(float(test.mean()), 5)}
 
 
-def baselines(rows: list[Row]) -> dict[str, dict[str, float]]:
+def baselines(rows: list[Row], core: str) -> dict[str, dict[str, float]]:
     """What simpler models of the RTL's counts would reach."""
-    y = fit.core_energy(rows, "ibex")
-    cycles = fit.counts_of(rows, "ibex", ["cycles"])
-    toggles = fit.counts_of(rows, "ibex", TOGGLES).sum(axis=1, keepdims=True)
-    chosen = {
-        "cycles": cycles,
-        "unweighted toggles": toggles,
-        "cycles and unweighted toggles": np.hstack([cycles, toggles]),
-    }
+    y = fit.core_energy(rows, core)
+    cycles = fit.counts_of(rows, core, ["cycles"])
+    chosen = {"cycles": cycles}
+    if toggles_of(core):
+        toggles = fit.counts_of(rows, core, toggles_of(core)).sum(axis=1, keepdims=True)
+        chosen |= {"unweighted toggles": toggles, "cycles and unweighted toggles": np.hstack([cycles, toggles])}
     return {name: fit.fit(rows, X, y, [str(i) for i in range(X.shape[1])]).error for name, X in chosen.items()}
 
 
 def results(rows: list[Row], gates: GateSimulator) -> dict[str, Any]:
     """All that benchmarks/results/energy.json says."""
     models = {}
-    for platform in fit.TERMS:
+    core = gates.core
+    for platform in fit.PLATFORMS[core]:
         model = fit.fit_core(rows, platform)
         models[platform] = {
             "coefficients_pJ": model.coefficients,
@@ -203,8 +208,9 @@ def results(rows: list[Row], gates: GateSimulator) -> dict[str, Any]:
             "error_beyond_clock": share_errors(rows, platform, gates.constant),
         }
     per_cycle = [1e3 * r.gates["energy"] / r.gates["cycles"] for r in rows]
-    return {
-        "command": "python benchmarks/energy.py --out benchmarks/results/energy.json",
+    found = {
+        "command": f"python benchmarks/energy.py --core {core} --out benchmarks/results/energy-{core}.json",
+        "core": core,
         "netlist": gates.describe(),
         "programs": {
             split: {"kernels": len({r.kernel for r in rows if r.split == split}), "programs": len(chosen)}
@@ -222,24 +228,29 @@ def results(rows: list[Row], gates: GateSimulator) -> dict[str, Any]:
         },
         "check": check_toggles(gates),
         "models": models,
-        "baselines": baselines(rows),
-        "fetches_error": fit.fit_fetches(rows).error,
-        "disagreement": disagreement(rows, gates.constant, beyond_clock=False),
-        "disagreement_beyond_clock": disagreement(rows, gates.constant, beyond_clock=True),
+        "baselines": baselines(rows, core),
     }
+    if any("fetches" not in fit.TERMS[platform] for platform in fit.PLATFORMS[core]):
+        found["fetches_error"] = fit.fit_fetches(rows).error
+    if toggles_of(core):
+        found["disagreement"] = disagreement(rows, core, gates.constant, beyond_clock=False)
+        found["disagreement_beyond_clock"] = disagreement(rows, core, gates.constant, beyond_clock=True)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--core", choices=list(CORES), default="ibex")
     parser.add_argument("--out", type=Path, required=True, help="where the results go")
     parser.add_argument("--refit", action="store_true", help="take the committed data, do not simulate programs again")
     arguments = parser.parse_args()
-    gates = GateSimulator(print)
+    gates = GateSimulator(arguments.core, print)
+    places = {core: FOLDER / data_of(core).name for core in CORES}
     if not arguments.refit:
-        write_rows(FOLDER / DATA.name, collect(gates))
-    rows = read_rows(FOLDER / DATA.name)
-    (FOLDER / TABLE.name).write_text(fit.table(rows))
-    arguments.out.write_text(json.dumps(results(rows, gates), indent=1) + "\n")
+        write_rows(places[gates.core], collect(gates))
+    data = {core: read_rows(place) for core, place in places.items() if place.exists()}
+    (FOLDER / TABLE.name).write_text(fit.table(data))
+    arguments.out.write_text(json.dumps(results(data[gates.core], gates), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def energy_section(result: dict[str, Any]) -> list[str]:
     """How good the models of energy are."""
     checked = result["check"]
     lines = [
-        "## Energy of Ibex",
+        f"## Energy of {result['core']}",
         "",
         f"`{result['command']}`: gate level with {result['netlist']['cells']:,} cells, calibrated on",
         f"{result['programs']['train']['programs']} programs of train projects; the core takes "
@@ -408,8 +408,7 @@ def main() -> None:
     path, speeds = RESULTS / "profiling.json", RESULTS / "simulation-speed.json"
     if path.exists() and speeds.exists():
         lines += profiling_section(json.loads(path.read_text()), json.loads(speeds.read_text()))
-    path = RESULTS / "energy.json"
-    if path.exists():
+    for path in sorted(RESULTS.glob("energy-*.json")):
         lines += energy_section(json.loads(path.read_text()))
     for path in sorted(RESULTS.glob("objectives*.json")):
         lines += objectives_section(json.loads(path.read_text()))

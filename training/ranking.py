@@ -6,7 +6,7 @@ matters to the compiler, the size of the alternative that it ranks first, on pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -88,23 +88,28 @@ def candidates(seed: int) -> dict[str, Callable[[], BaseEstimator]]:
         for share in (0.1, 0.3, 0.6):
             table[f"extra-trees {leaves} leaves {share}"] = trees(ExtraTreesRegressor, leaves, 3, share)
     table["random-forest 48 leaves 0.2"] = trees(RandomForestRegressor, 48, 3, 0.2)
-    for alpha in (1e3, 1e4, 1e12):  # the last one always predicts the mean
+    for alpha in (1e3, 1e4, 1e12):
         table[f"ridge {alpha:g}"] = lambda alpha=alpha: make_pipeline(StandardScaler(), Ridge(alpha))  # type: ignore[misc]
     return table
 
 
-def first_choice(predicted: Floats, actual: Floats, margin: float) -> float:
-    """Mean ln(size) when the best-ranked alternative is taken if it promises more than `margin`."""
+CONSTANT = "ridge 1e+12"  # always predicts the mean
+
+
+def first_choice(predicted: Floats, actual: Floats, margin: float) -> Floats:
+    """ln(size) of each row (n,) when the best-ranked alternative is taken if it promises more than `margin`."""
     best = predicted.argmin(1)
     rows = np.arange(len(best))
     keep = predicted[rows, best] < predicted[:, 0] - margin
-    return float(np.where(keep, actual[rows, best], actual[:, 0]).mean())
+    costs: Floats = np.where(keep, actual[rows, best], actual[:, 0])
+    return costs
 
 
-def best_of(predicted: Floats, actual: Floats, count: int) -> float:
-    """Mean ln(size) of the smallest among the baseline and the `count` best-ranked alternatives."""
+def best_of(predicted: Floats, actual: Floats, count: int) -> Floats:
+    """ln(size) of each row's smallest among the baseline and the `count` best-ranked alternatives (n,)."""
     order = predicted.argsort(1, kind="stable")[:, :count]
-    return float(np.minimum(np.take_along_axis(actual, order, 1).min(1), actual[:, 0]).mean())
+    costs: Floats = np.minimum(np.take_along_axis(actual, order, 1).min(1), actual[:, 0])
+    return costs
 
 
 class Evaluation(TypedDict):
@@ -175,6 +180,8 @@ def fit(
 ) -> Fitted:
     """Chooses a regressor by cross-validation over groups (projects) and fits it to everything.
 
+    One that is not better than the constant by more than a standard error is not taken.
+
     Parameters
     ----------
     x, y : arrays, shapes (n, f) and (n, a)
@@ -192,23 +199,25 @@ def fit(
     target = np.clip(y, -0.7, 0.7)
     folds = list(GroupKFold(5).split(z, y, groups))
     table: list[Evaluation] = []
-    best: tuple[float, str, Floats] | None = None
+    held_out: dict[str, Floats] = {}  # predictions
+    scores: dict[str, Floats] = {}
     for name, make in candidates(seed).items():
         predicted = np.zeros_like(y)
-        for train, held_out in folds:
-            predicted[held_out] = make().fit(z[train], target[train]).predict(z[held_out])
-        row: Evaluation = {
-            "model": name,
-            "first": first_choice(predicted, y, 0.0),
-            "best_of": best_of(predicted, y, measured),
-        }
+        for train, test in folds:
+            predicted[test] = make().fit(z[train], target[train]).predict(z[test])
+        first, best = first_choice(predicted, y, 0.0), best_of(predicted, y, measured)
+        row: Evaluation = {"model": name, "first": float(first.mean()), "best_of": float(best.mean())}
         table.append(row)
-        score = row["first"] + row["best_of"]
         report(f"{name}: first choice {np.exp(row['first']):.4f}, best of {measured} {np.exp(row['best_of']):.4f}")
-        if best is None or score < best[0]:
-            best = (score, name, predicted)
-    assert best is not None
-    _, name, predicted = best
-    margin = min(MARGINS, key=lambda m: first_choice(predicted, y, m))
+        held_out[name], scores[name] = predicted, first + best
+    name = chosen(scores)
+    margin = min(MARGINS, key=lambda m: first_choice(held_out[name], y, m).mean())
     estimator = candidates(seed)[name]().fit(z, target)
-    return Fitted(name, estimator, densities, margin, table, predicted)
+    return Fitted(name, estimator, densities, margin, table, held_out[name])
+
+
+def chosen(scores: Mapping[str, Floats]) -> str:
+    """The model with the least mean score, unless the constant is within a standard error of it; scores (n,) each."""
+    best = min(scores, key=lambda name: scores[name].mean())
+    gains = scores[CONSTANT] - scores[best]
+    return best if gains.mean() > gains.std() / np.sqrt(len(gains)) else CONSTANT

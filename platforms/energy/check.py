@@ -44,8 +44,8 @@ def vcd_toggles(lines: Iterable[str]) -> dict[str, list[int]]:
     return {name: counts[code] for code, wires in names.items() for name in wires}
 
 
-def icarus_toggles(folder: Path, image: Path, begin: int, end: int) -> dict[str, list[int]]:
-    """Toggles of each wire of the netlist in `folder` between two cycles of a program; see `vcd_toggles`."""
+def icarus_toggles(folder: Path, top: str, image: Path, begin: int, end: int) -> dict[str, list[int]]:
+    """Toggles of each wire of the netlist `top` in `folder` between two cycles of a program; see `vcd_toggles`."""
     with tempfile.TemporaryDirectory(prefix="mlcomp-icarus-") as name:
         scratch = Path(name)
         data = image.read_bytes()
@@ -60,6 +60,7 @@ def icarus_toggles(folder: Path, image: Path, begin: int, end: int) -> dict[str,
             "check",
             "-s",
             "check_bench",
+            f"-DGATES={top}",
             *parameters,
             *sources,
         ]

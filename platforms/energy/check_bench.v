@@ -14,7 +14,7 @@ module check_bench;
   reg [31:0] memory[0:1048575];
   integer cycle = 0, at;
 
-  ibex_gates gates (
+  `GATES gates (
       .clk_i         (clock),
       .rst_ni        (reset_n),
       .boot_addr_i   (32'h40010000),

@@ -6,7 +6,7 @@ programs count alike. Train and validation programs are fitted; a program is one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,9 @@ TERMS = {
         "shifts comparisons constants high_multiplications byte_loads half_loads byte_stores half_stores crossings "
         "immediates compressed indirect_jumps target_crossings encoding_toggles register_toggles"
     ).split(),
+    "cv32e40p": "cycles instructions loads stores branches branches_taken jumps fetches".split(),
 }
+PLATFORMS = {"ibex": ("ibex", "ibex-fast"), "cv32e40p": ("cv32e40p",)}  # by core
 FETCH_TERMS = "cycles instructions compressed branches branches_taken jumps loads stores target_crossings".split()
 DIGITS = 6  # significant, of coefficients
 
@@ -106,16 +108,13 @@ def fit_fetches(rows: Sequence[Row]) -> Fit:
     return fit(whole, counts_of(whole, "ibex-fast", FETCH_TERMS), y, FETCH_TERMS)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The text of energy.toml."""
-    lines = [
-        "# Energy of programs on Ibex; made by `make energy` from calibration.csv.gz: pJ a count, relative errors.",
-        "",
-    ]
-    for platform in TERMS:
+def table(data: Mapping[str, Sequence[Row]]) -> str:
+    """The text of energy.toml, from each core's rows."""
+    lines = ["# Energy of programs; made by `make energy` from calibration-*.csv.gz: pJ a count, relative errors.", ""]
+    for rows, platform in ((rows, platform) for core, rows in data.items() for platform in PLATFORMS[core]):
         model = fit_core(rows, platform)
         sections: dict[str, dict[str, Any]] = {"core": model.coefficients, "error": model.error}
-        if platform == "ibex-fast":
+        if "fetches" not in TERMS[platform]:
             sections["fetches"] = fit_fetches(rows).coefficients
         for name, values in sections.items():
             lines.append(f'[platform."{platform}".{name}]')

@@ -1,4 +1,4 @@
-//===- gate_bench.cpp - many programs on Ibex's gates ------------------------===//
+//===- gate_bench.cpp - many programs on a core's gates ----------------------===//
 //
 // The memory and the registers of simulators/machine.h for every lane of a
 // generated netlist simulator. A cycle is one of rtl_bench.cpp: the same cycle

@@ -1,4 +1,4 @@
-"""The gate-level simulator of Ibex: built once into the cache folder, then run on many programs at a time."""
+"""The gate-level simulator of a core: built once into the cache folder, then run on many programs at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlcomp.platforms.energy.liberty import read_cells
 from mlcomp.platforms.energy.netlist import Assumptions, Netlist, generate, weights
-from mlcomp.platforms.energy.synthesis import LIBERTY, TOP, netlist
+from mlcomp.platforms.energy.synthesis import LIBERTY, netlist, top_of
 from mlcomp.platforms.measurement import Counts
 from mlcomp.platforms.platform import HERE, Report, digest, execute, find_program, make_once
 
@@ -31,13 +31,14 @@ class GateRun:
 
 
 class GateSimulator:
-    """Ibex's netlist with its energies, and simulators made of it."""
+    """The netlist of a core, one of `synthesis.CORES`, with its energies, and simulators made of it."""
 
-    def __init__(self, report: Report = lambda _: None, assume: Assumptions | None = None) -> None:
+    def __init__(self, core: str, report: Report = lambda _: None, assume: Assumptions | None = None) -> None:
         self.assume = assume or Assumptions()
-        self.folder = netlist(report)
+        self.core = core
+        self.folder = netlist(core, report)
         cells, self.voltage = read_cells(LIBERTY)
-        self.netlist = Netlist(self.folder / "netlist.json", TOP, cells)
+        self.netlist = Netlist(self.folder / "netlist.json", top_of(core), cells)
         self.energies = self.netlist.energies(self.voltage, self.assume)
         self.weights, self.unit = weights(self.energies)
         self.clock = self.netlist.clock_energy(self.voltage, self.assume)
@@ -70,7 +71,7 @@ class GateSimulator:
         flags = [*FLAGS, f"-DLANES={lanes}", *(["-DCOUNT_NETS"] if count_nets else [])]
 
         def make(out: Path) -> None:
-            self.report("ibex gates: compiling the simulator")
+            self.report(f"{self.core}: compiling the simulator of its gates")
             (out / "gates.cpp").write_text(source)
             execute([find_program("g++"), *flags, SOURCES[0], out / "gates.cpp", "-o", out / "simulator"], "gates")
 

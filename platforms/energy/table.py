@@ -1,4 +1,4 @@
-"""The calibration's data: one row a program, with its energy on gates and what the two simulators counted."""
+"""A core's calibration data: one row a program, with its energy on gates and what its platforms counted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from pathlib import Path
 
 from mlcomp.platforms.measurement import Counts
 
-DATA = Path(__file__).parent / "calibration.csv.gz"
 KEYS = ("kernel", "split", "level")
-PLATFORMS = ("ibex", "ibex-fast")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Row:
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Writes rows as compressed CSV, always the same bytes for the same rows."""
     columns = [f"gates.{n}" for n in rows[0].gates]
-    columns += [f"{p}.{n}" for p in PLATFORMS for n in rows[0].counts[p]]
+    columns += [f"{platform}.{n}" for platform, counts in rows[0].counts.items() for n in counts]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*KEYS, *columns])
@@ -44,16 +42,21 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
-def read_rows(path: Path = DATA) -> list[Row]:
+def data_of(core: str) -> Path:
+    """Where a core's data are."""
+    return Path(__file__).with_name(f"calibration-{core}.csv.gz")
+
+
+def read_rows(path: Path) -> list[Row]:
     """The rows of a table that `write_rows` wrote."""
     rows = []
     with gzip.open(path, "rt") as file:
         for line in csv.DictReader(file):
-            values: dict[str, Counts] = {"gates": {}, **{p: {} for p in PLATFORMS}}
+            values: dict[str, Counts] = {}
             for column, value in line.items():
                 if column not in KEYS:
                     group, name = column.split(".")
-                    values[group][name] = float(value)
+                    values.setdefault(group, {})[name] = float(value)
             gates = values.pop("gates")
             rows.append(Row(line["kernel"], line["split"], line["level"], gates, values))
     return rows

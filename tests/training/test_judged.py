@@ -26,6 +26,7 @@ from mlcomp.training.judged import LOSS, Judged, blend, choose_rule, mended, num
 from mlcomp.training.kernels import Kernel
 from mlcomp.training.measure import Candidate, ProgramBench
 from mlcomp.training.programs import Program
+from mlcomp.training.ranking import CONSTANT, chosen
 
 SOURCE = """
 int table[64], weights[64];
@@ -278,6 +279,13 @@ def test_caution_grows_where_estimates_mislead() -> None:
     assert rule.mean == pytest.approx(-0.075)
     assert rule.worse == 0
     assert 0.02 <= 0.1 * rule.caution + rule.margin < 0.1
+
+
+def test_a_constant_ranking_stays_unless_another_is_clearly_better() -> None:
+    noise = np.array([0.1, -0.1] * 8, np.float32)
+    constant = np.zeros(16, np.float32)
+    assert chosen({CONSTANT: constant, "trees": noise - 0.01, "ridge": noise}) == CONSTANT
+    assert chosen({CONSTANT: constant, "trees": noise - 0.05, "ridge": noise}) == "trees"
 
 
 def test_sequences_of_searches_are_mended() -> None:
