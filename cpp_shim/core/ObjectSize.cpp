@@ -30,12 +30,11 @@ namespace {
 
 /// What a RISC-V linker may shorten in a section.
 struct Relaxable {
-  uint64_t Address;     ///< In the layout of consecutive sections.
-  uint64_t Section;     ///< Where its section starts, likewise.
-  uint64_t Padding = 0; ///< Bytes of an alignment, of which the linker keeps what it needs; 0 for a call.
-  uint64_t Target =
-      ~0ull;         ///< Of a call of two instructions (8 bytes); ~0 when the callee is in another object.
-  unsigned Link = 0; ///< Register that gets the return address: 0 for a tail call.
+  uint64_t Address;        ///< In the layout of consecutive sections.
+  uint64_t Section;        ///< Where its section starts, likewise.
+  uint64_t Padding = 0;    ///< Bytes of an alignment, of which the linker keeps what it needs; 0 for a call.
+  uint64_t Target = ~0ull; ///< Of a call of two instructions (8 bytes); ~0 if it is in another object.
+  unsigned Link = 0;       ///< Register that gets the return address: 0 for a tail call.
 };
 
 } // namespace
@@ -74,7 +73,8 @@ static Expected<std::vector<Relaxable>> relaxables(const ELFObjectFileBase &Obje
         if (!Padding)
           return Padding.takeError();
         Here.Padding = *Padding;
-        Found.push_back(Here);
+        if (Here.Padding && isUInt<16>(Here.Padding)) // else it is no alignment
+          Found.push_back(Here);
       } else if (R.getType() == ELF::R_RISCV_RELAX && Call && Call->getOffset() == R.getOffset() &&
                  R.getOffset() + 8 <= Contents->size()) {
         uint32_t Jump = support::endian::read32le(Contents->data() + R.getOffset() + 4);
