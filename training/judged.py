@@ -106,8 +106,9 @@ def train(
     pooled = [s for other in pool for s in sequences_of(other)]
     start = point_of(pooled[0]) if pooled else None
     found = search(settings, programs, space, start, run / "search.jsonl", jobs, report) if settings.grown else []
+    fitted = cheapest(programs, settings.profile_programs)
     if settings.settled and start:
-        found.append(settle(settings, cheapest(programs, settings.profile_programs), space, start, run, jobs, report))
+        found.append(settle(settings, fitted, space, start, run, jobs, report))
     found += pooled
     sequences = list(dict.fromkeys([*mended(found), *((pipeline,) for pipeline in PLAIN)]))
     builds = [Build(LEVELS[0]), *(Build(LEVELS[0], s) for s in sequences)]
@@ -117,7 +118,7 @@ def train(
         known = {row["program"] for row in rows}
         profiled = [k for k in programs if k.name in known]
     else:
-        profiled = cheapest(programs, settings.profile_programs)
+        profiled = fitted
         rows = profile(settings, profiled, builds, run / "profile", jobs, report)
     report(f"{len(rows)} rows in the profile store")
     fit_and_write(settings, run, rows, sequences, profiled, report)

@@ -321,7 +321,7 @@ def test_a_sequence_is_a_point_of_the_search() -> None:
     assert sequence_of(point) == sequence
 
 
-def test_options_are_settled_on_all_programs(tmp_path: Path) -> None:
+def test_options_are_settled_on_all_programs() -> None:
     class Costs:
         """Three programs: what gains most makes one of them lose."""
 
