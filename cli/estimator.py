@@ -65,7 +65,7 @@ def seconds_option(command: Any) -> Any:
         show_default=True,
         type=click.FloatRange(0, 1e6),
         callback=is_number,
-        help="CPU time for each metric's choice of a model; one of each kind is always tried.",
+        help="CPU time for each metric's choice of a model, by known costs; one of each kind is always tried.",
     )(command)
 
 

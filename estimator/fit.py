@@ -42,7 +42,7 @@ class Settings:
     """What decides an estimator, beside the data."""
 
     platform: str
-    seconds: float = 60.0  # of CPU, for the selection of each metric's model in each setting
+    seconds: float = 100.0  # of CPU, by `selection.COSTS`, to choose each metric's model in each setting
     seed: int = 0
     jobs: int = 1  # metrics at once
 
@@ -242,7 +242,13 @@ def save(fitted: list[Fitted], designs: dict[str, Design], settings: Settings, o
                     "high": one.range.high.tolist(),
                     "parity": {"p99": usual, "worst": worst},
                     "tried": [
-                        {"kind": t.candidate.kind, "model": t.candidate.name, "mean_error": t.error} for t in one.tried
+                        {
+                            "kind": t.candidate.kind,
+                            "model": t.candidate.name,
+                            "mean_error": t.error,
+                            "rows": len(t.predicted),
+                        }
+                        for t in one.tried
                     ],
                 }
             )

@@ -15,16 +15,19 @@ from click.testing import CliRunner
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mlcomp.cli.estimator import estimator as command
-from mlcomp.estimator import store
+from mlcomp.estimator import selection, store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
 from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_seen, fit, save
 from mlcomp.estimator.intervals import Range, calibrate, left_out_coverage
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
 from mlcomp.estimator.onnx_export import export
-from mlcomp.estimator.selection import regressors, unseen_builds, unseen_programs
+from mlcomp.estimator.selection import regressors, select, unseen_builds, unseen_programs
 from mlcomp.passes_features.session import feature_names, machine_kinds
 
 KINDS, FEATURES = machine_kinds(), feature_names()
@@ -255,6 +258,26 @@ def test_fit_save_load_predict(designs: dict[str, Design], tmp_path: Path) -> No
 def test_known_programs_are_predicted_from_their_other_builds(designs: dict[str, Design]) -> None:
     table = evaluate_seen(designs, Settings("made-up", seconds=0))
     assert table["cycles"]["mean_error"] < 0.01 and table["cycles"]["programs"] == PROGRAMS // 4
+
+
+def test_a_budget_buys_the_same_models_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = design(made_up_rows(programs=40), "profiled", KINDS, FEATURES)
+    monkeypatch.setattr(selection, "FEWEST", 50)
+    monkeypatch.setattr(selection, "COSTS", {"good": 10.0, "bad": 10.0, "cheap": 0.1})
+    models = {"bad": DummyRegressor(), "good": make_pipeline(StandardScaler(), Ridge(1.0)), "cheap": DummyRegressor()}
+    monkeypatch.setattr(selection, "regressors", lambda _: models)
+
+    def compared(seconds: float) -> dict[tuple[str, str], int]:
+        """Rows that regressors were compared on."""
+        tried = select(data, "cycles", "made-up", unseen_programs, seconds, seed=0)
+        every = {(t.candidate.kind, t.candidate.name): len(t.predicted) for t in tried}
+        return {key: rows for key, rows in every.items() if key[0] in ("mixed", "statistical")}
+
+    assert set(compared(1000).values()) == {len(data)} and len(compared(1000)) == 6  # all, without a sample
+    assert set(compared(0)) == {("mixed", "bad"), ("statistical", "bad")}  # one of each kind, in their order
+    some = compared(10.5)  # a third of the rows tells good from bad, and there is time for one of each kind
+    assert some["statistical", "good"] == len(data) and some["statistical", "bad"] < len(data) / 2
+    assert len(some) == 6 and some == compared(10.5)
 
 
 def test_the_same_data_and_seed_give_the_same_bytes(designs: dict[str, Design]) -> None:
