@@ -235,6 +235,7 @@ def predict(
     What follows `--` goes to clang.
     """
     from mlcomp.cli.measure import split_arguments
+    from mlcomp.policy_export.export import ExportError, check_actions
     from mlcomp.training.candidates import LEVELS, Build
     from mlcomp.training.kernels import Kernel
     from mlcomp.training.programs import ProfileError, Program
@@ -247,6 +248,7 @@ def predict(
         builds[text] = Build(LEVELS[0], tuple(text.split()))
     try:
         place = find_platform(platform)
+        check_actions(place.target_name, [action for build in builds.values() for action in build.sequence])
         known = Estimator(folder or ESTIMATORS / platform)
         if known.manifest["platform"] not in same_core(platform):
             raise DataError(f"estimator '{known.folder}' is of platform '{known.manifest['platform']}'")
@@ -254,7 +256,7 @@ def predict(
         kernel = Kernel("program", "program", "", "", tuple(map(str, sources)), flags=flags, folder=Path("/"))
         program = Program(kernel, place)
         rows = predicted_rows(program, known, builds, run_once)
-    except (DataError, PlatformError, NativeError, ProfileError) as problem:
+    except (DataError, ExportError, PlatformError, NativeError, ProfileError) as problem:
         raise click.ClickException(str(problem)) from problem
     if as_json:
         return print_json(rows)

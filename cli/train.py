@@ -84,6 +84,8 @@ def train(
     report = timed_report()
     try:
         if objective == "size":
+            if settle or pool or measured:
+                raise click.UsageError("--settle, --pool and --profile are for other objectives than size")
             settings = Settings(
                 target,
                 seed=seed,

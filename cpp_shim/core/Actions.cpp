@@ -24,13 +24,23 @@ OptionScope::~OptionScope() {
 
 static std::pair<StringRef, StringRef> splitOption(StringRef Text) { return Text.ltrim('-').split('='); }
 
-Error OptionScope::set(StringRef Text) {
-  auto [Name, Value] = splitOption(Text);
+/// The option of a name, unless it is one like -help, which prints something and exits.
+static Expected<cl::Option *> findOption(StringRef Name) {
   auto &Registered = cl::getRegisteredOptions();
   auto It = Registered.find(Name);
   if (It == Registered.end())
     return invalid("LLVM has no option -" + Name);
-  cl::Option *O = It->second;
+  if (any_of(It->second->Categories, [](const cl::OptionCategory *C) { return C->getName() == "Generic Options"; }))
+    return invalid("-" + Name + " changes no code");
+  return It->second;
+}
+
+Error OptionScope::set(StringRef Text) {
+  auto [Name, Value] = splitOption(Text);
+  Expected<cl::Option *> Found = findOption(Name);
+  if (!Found)
+    return Found.takeError();
+  cl::Option *O = *Found;
   bool Ours = is_contained(Touched, O);
   if (O->getNumOccurrences() > 0) {
     if (!Ours)
@@ -139,12 +149,8 @@ static Expected<ModulePassManager> parsePipeline(StringRef Text, PassBuilder &PB
 Error checkAction(StringRef Text, PassBuilder &PB) {
   if (StringRef Reason = banReason(Text); !Reason.empty())
     return invalid("action '" + Text + "' is banned: " + Reason);
-  if (isOptionAction(Text)) {
-    StringRef Name = splitOption(Text).first;
-    if (!cl::getRegisteredOptions().count(Name))
-      return invalid("LLVM has no option -" + Name);
-    return Error::success();
-  }
+  if (isOptionAction(Text))
+    return findOption(splitOption(Text).first).takeError();
   if (Text.consume_front("attr:")) {
     if ((Text.consume_front("+") || Text.consume_front("-")) &&
         Attribute::getAttrKindFromName(Text) != Attribute::None)

@@ -145,7 +145,7 @@ def test_source_that_does_not_compile_gives_clangs_error(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "action", ["no-such-pass", "-no-such-option", "attr:+no-such-attribute", "function(attributor"]
+    "action", ["no-such-pass", "-no-such-option", "-help", "-version", "attr:+no-such-attribute", "function(attributor"]
 )
 def test_unknown_actions_are_refused(action: str, source: Path) -> None:
     session = Session.from_source(source)
