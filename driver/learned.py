@@ -70,10 +70,14 @@ def translate(program: str, clang: str, arguments: list[str]) -> list[str]:
     if request.objective and (request.optimises or plan.loads_in_linker) and not settings.disabled:
         if not plan.problem:
             first = _plugin_arguments(plan)
+            if settings.weights and objective_of(plan.folder) == "size":
+                say("warning", "--ml-weights changes nothing: the policy is for size alone")
         elif settings.strict:
             raise DriverError(plan.problem)
         else:
             say("warning", f"{plan.problem}; compiling with {plan.level}")
+    elif settings.explain and not request.objective:
+        say("warning", "--ml-explain without -O=ml, -O=ml-size, -O=ml-time or -O=ml-energy has nothing to explain")
     if os.environ.get("MLCC_DISABLE") != "1":
         os.environ.pop("MLCC_DISABLE", None)  # to the plugin any value is a yes
     return shorten(first + request.arguments)

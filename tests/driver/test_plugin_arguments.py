@@ -19,13 +19,19 @@ def test_clang_gets_plugin_policy_objective_and_effort(mlcc: Installation) -> No
     [
         (["--ml-effort=0"], "effort=0"),
         (["--ml-effort=0", "--ml-effort=3"], "effort=3"),
-        (["--ml-weights=size=1,time=2.5"], "weights=size=1,time=2.5"),
         (["--ml-explain"], "explain=text"),
         (["--ml-explain=json:a b.json"], "explain=json:a b.json"),
     ],
 )
 def test_our_options_become_the_plugins(mlcc: Installation, given: list[str], option: str) -> None:
     assert f"-mlcomp-{option}" in mlcc.plugin_options("-O=ml", *given, "-c", "a.c")
+
+
+def test_weights_are_for_policies_that_weigh(mlcc: Installation) -> None:
+    mlcc.add_policy("x86_64-balanced", "balanced")
+    assert "-mlcomp-weights=size=1,time=2.5" in mlcc.plugin_options(
+        "-O=ml", "--ml-weights=size=1,time=2.5", "-c", "a.c"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +54,19 @@ def test_our_options_become_the_plugins(mlcc: Installation, given: list[str], op
 def test_bad_values_are_errors_of_one_line(mlcc: Installation, argument: str, message: str) -> None:
     done = mlcc.run("-O=ml", argument, "-c", "a.c")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"mlcc: error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-Os", "--ml-explain"], "--ml-explain without -O=ml, -O=ml-size, -O=ml-time or -O=ml-energy has nothing to"),
+        (["-O=ml-size", "--ml-weights=time=1"], "--ml-weights changes nothing: the policy is for size alone"),
+    ],
+)
+def test_options_without_effect_get_one_line(mlcc: Installation, arguments: list[str], message: str) -> None:
+    done = mlcc.run(*arguments, "-c", "a.c")
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"mlcc: warning: {message}") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("weights", ["speed=1", "size=1,size=2", "size", "size=1,,time=1"])
