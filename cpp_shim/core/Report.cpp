@@ -153,9 +153,10 @@ json::Value Report::json(bool WithTrials) const {
   return O;
 }
 
-Error Report::explain(StringRef How) const {
+/// Writes a text to standard error, or a value to a file.
+static Error explainTo(StringRef How, function_ref<void(raw_ostream &)> Text, function_ref<json::Value()> Value) {
   if (How == "text") {
-    print(errs());
+    Text(errs());
     return Error::success();
   }
   if (!How.consume_front("json:") || How.empty())
@@ -163,12 +164,26 @@ Error Report::explain(StringRef How) const {
   std::error_code Code;
   raw_fd_ostream OS(How, Code);
   if (!Code) {
-    OS << formatv("{0:2}", json(true)) << "\n";
+    OS << formatv("{0:2}", Value()) << "\n";
     OS.flush();
     Code = OS.error();
     OS.clear_error();
   }
   return Code ? cannotWrite(How, Code) : Error::success();
+}
+
+Error Report::explain(StringRef How) const {
+  return explainTo(How, [&](raw_ostream &OS) { print(OS); }, [&] { return json(true); });
+}
+
+Error explainLeftAlone(const Module &M, StringRef How, StringRef Why) {
+  return explainTo(
+      How,
+      [&](raw_ostream &OS) { OS << "mlcomp: " << M.getSourceFileName() << ": left to clang: " << Why << "\n"; },
+      [&]() -> json::Value {
+        return json::Object{
+            {"module", M.getSourceFileName()}, {"target", M.getTargetTriple()}, {"left_to_clang", Why}};
+      });
 }
 
 Error Report::appendTo(StringRef File) const {

@@ -8,6 +8,9 @@
 
 namespace mlcomp {
 
+/// Tells, as \p How says (`text` for standard error, or `json:FILE`), why a module is left to clang.
+llvm::Error explainLeftAlone(const llvm::Module &M, llvm::StringRef How, llvm::StringRef Why);
+
 struct Report {
   llvm::Module &M;
   const Policy &P;

@@ -106,8 +106,8 @@ public:
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &MAM);
 
 private:
-  /// Whether this module is left to clang, without a word.
-  bool leavesAlone(Module &M, ModuleAnalysisManager &MAM) const;
+  /// Whether this module is left to clang; why is for those who ask, and empty if there is nothing to tell.
+  std::optional<StringRef> leavesAlone(Module &M, ModuleAnalysisManager &MAM) const;
   bool othersTakePart() const;
   Error optimise(Module &M, const CompilationContext &Ctx);
   Error applyChoice(Module &M, const CompilationContext &Ctx, const Candidate &Choice);
@@ -160,20 +160,24 @@ static bool hasVectorLibrary(Module &M, ModuleAnalysisManager &MAM) {
   return Library.isFunctionVectorizable("sin") || Library.isFunctionVectorizable("sinf");
 }
 
-bool MlcompPass::leavesAlone(Module &M, ModuleAnalysisManager &MAM) const {
-  if (S->Inside || Level == OptimizationLevel::O0)
-    return true;
-  if (!AtLevel.empty() && AtLevel != levelName())
-    return true;
-  // Before an LTO link the choice is made at the link, on the whole program.
-  if (Where == Phase::Compile && (M.getModuleFlag("ThinLTO") || M.getModuleFlag("EnableSplitLTOUnit")))
-    return true;
+std::optional<StringRef> MlcompPass::leavesAlone(Module &M, ModuleAnalysisManager &MAM) const {
+  if (S->Inside || (!AtLevel.empty() && AtLevel != levelName()))
+    return "";
+  if (Level == OptimizationLevel::O0)
+    return "-O0";
+  if (Where == Phase::Compile && M.getModuleFlag("ThinLTO")) // which clang sets to 0
+    return "with -flto the choice is made at the link, on the whole program";
+  if (Where == Phase::Compile && M.getModuleFlag("EnableSplitLTOUnit"))
+    return "-flto=thin is clang's";
   if (outlinerPlaceIsTaken(M) || encodingPlacesAreTaken(M) || hasVectorLibrary(M, MAM))
-    return true;
-  // Profiles are matched with the code as the default pipeline shapes it.
-  if (PB.*open(PgoOf()) || othersTakePart())
-    return true;
-  return llvm::all_of(M, [](const Function &F) { return F.isDeclaration() || F.hasOptNone(); });
+    return "sanitizers, garbage collection, patch points or a vector library need its code generation";
+  if (PB.*open(PgoOf())) // profiles are matched with the code as the default pipeline shapes it
+    return "a profile is made or used";
+  if (othersTakePart())
+    return "others take part, such as sanitizers, coverage or a plugin";
+  if (llvm::all_of(M, [](const Function &F) { return F.isDeclaration() || F.hasOptNone(); }))
+    return "there is no function to optimise";
+  return std::nullopt;
 }
 
 /// Whether somebody else adds passes to the pipeline: sanitizers, coverage,
@@ -344,8 +348,12 @@ Error MlcompPass::optimise(Module &M, const CompilationContext &Ctx) {
 }
 
 PreservedAnalyses MlcompPass::run(Module &M, ModuleAnalysisManager &MAM) {
-  if (leavesAlone(M, MAM))
+  if (std::optional<StringRef> Why = leavesAlone(M, MAM)) {
+    if (!Why->empty() && !Explain.empty())
+      if (Error E = explainLeftAlone(M, Explain, *Why))
+        warn(toString(std::move(E)));
     return PreservedAnalyses::all();
+  }
   S->Inside = true;
   installCrashPath(Strict);
   CompilationContext Ctx{PB, MAM, PB.*open(TargetMachineOf())};

@@ -81,6 +81,29 @@ def test_the_policy_is_used_and_told_about(built_mlcc: Installation, sources: Pa
     assert "there is no balanced policy for this target, the size policy is used" in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["-fprofile-generate"], "a profile is made or used"),
+        (["-fsanitize=address"], "others take part"),
+        (["-flto"], "at the link"),
+        (["-flto=thin"], "-flto=thin is clang's"),
+        (["-include", "nothing.h"], ""),
+        (["-x", "c", "nothing.h"], "no function to optimise"),
+    ],
+)
+def test_what_is_left_to_clang_is_told_to_who_asks(
+    built_mlcc: Installation, sources: Path, arguments: list[str], why: str
+) -> None:
+    sources.joinpath("nothing.h").write_text("int nothing;\n")
+    line = ["-O=ml-size", *arguments, "-c", *([] if "-x" in arguments else ["twice.c"]), "-o", "a.o"]
+    assert built_mlcc.run(*line, cwd=sources).stderr == ""
+    told = built_mlcc.run(*line, "--ml-explain", cwd=sources).stderr
+    assert told.count("left to clang") == bool(why) and why in told
+    built_mlcc.run(*line, "--ml-explain=json:why.json", cwd=sources)
+    assert why in json.loads(sources.joinpath("why.json").read_text()).get("left_to_clang", "")
+
+
 def test_the_log_has_a_line_for_every_module(built_mlcc: Installation, sources: Path) -> None:
     for name in ("prog.c", "twice.c"):
         built_mlcc.run("-O=ml-size", "--ml-effort=0", "-c", name, cwd=sources, MLCC_LOG="log")
