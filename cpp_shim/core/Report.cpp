@@ -154,7 +154,8 @@ json::Value Report::json(bool WithTrials) const {
 }
 
 /// Writes a text to standard error, or a value to a file.
-static Error explainTo(StringRef How, function_ref<void(raw_ostream &)> Text, function_ref<json::Value()> Value) {
+static Error explainTo(StringRef How, function_ref<void(raw_ostream &)> Text,
+                       function_ref<json::Value()> Value) {
   if (How == "text") {
     Text(errs());
     return Error::success();
@@ -179,7 +180,9 @@ Error Report::explain(StringRef How) const {
 Error explainLeftAlone(const Module &M, StringRef How, StringRef Why) {
   return explainTo(
       How,
-      [&](raw_ostream &OS) { OS << "mlcomp: " << M.getSourceFileName() << ": left to clang: " << Why << "\n"; },
+      [&](raw_ostream &OS) {
+        OS << "mlcomp: " << M.getSourceFileName() << ": left to clang: " << Why << "\n";
+      },
       [&]() -> json::Value {
         return json::Object{
             {"module", M.getSourceFileName()}, {"target", M.getTargetTriple()}, {"left_to_clang", Why}};
