@@ -30,7 +30,8 @@ static Expected<cl::Option *> findOption(StringRef Name) {
   auto It = Registered.find(Name);
   if (It == Registered.end())
     return invalid("LLVM has no option -" + Name);
-  if (any_of(It->second->Categories, [](const cl::OptionCategory *C) { return C->getName() == "Generic Options"; }))
+  if (any_of(It->second->Categories,
+             [](const cl::OptionCategory *C) { return C->getName() == "Generic Options"; }))
     return invalid("-" + Name + " changes no code");
   return It->second;
 }
