@@ -42,7 +42,7 @@ class Settings:
     """What decides an estimator, beside the data."""
 
     platform: str
-    seconds: float = 100.0  # of CPU, by `selection.COSTS`, to choose each metric's model in each setting
+    seconds: float = 80.0  # of CPU, by `selection.COSTS`, to choose each metric's model in each setting
     seed: int = 0
     jobs: int = 1  # metrics at once
 
