@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 
 from mlcomp.driver.arguments import Request, parse
-from mlcomp.driver.diagnostics import LLVM_MAJOR, DriverError, UnusableError, say
+from mlcomp.driver.diagnostics import LLVM_MAJOR, UnusableError
 from mlcomp.driver.options import LEVELS
 from mlcomp.driver.policy import PACKAGE, named_policy, objective_of, shipped_policy
 from mlcomp.driver.response import expand, shorten
-from mlcomp.driver.settings import Settings, objective_everywhere
+from mlcomp.driver.settings import Settings, objective_everywhere, warn
 from mlcomp.driver.target import architecture, cross_target
 from mlcomp.driver.toolchain import is_lld, linker_of, major_version
 
@@ -68,16 +68,14 @@ def translate(program: str, clang: str, arguments: list[str]) -> list[str]:
     request, settings = plan.request, plan.settings
     first: list[str] = []
     if request.objective and (request.optimises or plan.loads_in_linker) and not settings.disabled:
-        if not plan.problem:
+        if plan.problem:
+            warn(plan.problem, f"; compiling with {plan.level}")
+        else:
             first = _plugin_arguments(plan)
             if settings.weights and objective_of(plan.folder) == "size":
-                say("warning", "--ml-weights changes nothing: the policy is for size alone")
-        elif settings.strict:
-            raise DriverError(plan.problem)
-        else:
-            say("warning", f"{plan.problem}; compiling with {plan.level}")
+                warn("--ml-weights changes nothing: the policy is for size alone")
     elif settings.explain and not request.objective:
-        say("warning", "--ml-explain without -O=ml, -O=ml-size, -O=ml-time or -O=ml-energy has nothing to explain")
+        warn("--ml-explain explains nothing without -O=ml, -O=ml-size, -O=ml-time or -O=ml-energy")
     if os.environ.get("MLCC_DISABLE") != "1":
         os.environ.pop("MLCC_DISABLE", None)  # to the plugin any value is a yes
     return shorten(first + request.arguments)

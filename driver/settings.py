@@ -39,6 +39,13 @@ def switch(name: str) -> bool:
     return value == "1"
 
 
+def warn(message: str, outcome: str = "") -> None:
+    """Say a message and what becomes of it; raises `DriverError` of the message if `MLCC_STRICT` is 1."""
+    if switch("MLCC_STRICT"):
+        raise DriverError(message)
+    say("warning", message + outcome)
+
+
 def objective_everywhere() -> str:
     """What -O1, -O2, -O3, -Os and -Oz stand for by `MLCC_OBJECTIVE`, such as -O=ml-size; or nothing."""
     from mlcomp.driver.options import OBJECTIVES  # a large table that a plain clang does not need
@@ -54,9 +61,7 @@ def check_environment() -> None:
     for name in os.environ:
         if name.startswith("MLCC_") and name not in VARIABLES:
             message = f"unknown environment variable {name}; {nearest(name, VARIABLES)}"
-            if switch("MLCC_STRICT"):
-                raise DriverError(message)
-            say("warning", message)
+            warn(message)
 
 
 def _effort(own: dict[str, str]) -> str:

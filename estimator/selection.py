@@ -243,10 +243,10 @@ def select(
         if cost <= milliseconds or candidate.kind not in {t.candidate.kind for t in compared}:
             milliseconds -= cost
             compared.append(compare(candidate, data))
+    full = [t.candidate for t in compared]
     tried += compared
     voters = [best(kind) for kind in VOTERS]
     together = VotingRegressor([(v.candidate.kind, v.candidate.model) for v in voters])
     voted = np.mean([v.predicted for v in voters], axis=0)
     tried.append(note(Candidate("voting", "mean of " + ", ".join(VOTERS), together), voted, data.targets[metric]))
-    worse = [t for t in screened if t.candidate not in [c.candidate for c in compared]]
-    return sorted(tried, key=lambda t: t.error) + worse
+    return sorted(tried, key=lambda t: t.error) + [t for t in screened if t.candidate not in full]
