@@ -74,7 +74,7 @@ def translate(program: str, clang: str, arguments: list[str]) -> list[str]:
             first = _plugin_arguments(plan)
             if settings.weights and objective_of(plan.folder) == "size":
                 warn("--ml-weights changes nothing: the policy is for size alone")
-    elif settings.explain and not request.objective:
+    elif settings.explain and not (objective_everywhere() or any(a.startswith(("-O=ml", "-Oml")) for a in arguments)):
         warn("--ml-explain explains nothing without -O=ml, -O=ml-size, -O=ml-time or -O=ml-energy")
     if os.environ.get("MLCC_DISABLE") != "1":
         os.environ.pop("MLCC_DISABLE", None)  # to the plugin any value is a yes

@@ -62,6 +62,9 @@ def test_a_response_file_without_our_options_is_untouched(mlcc: Installation) ->
 
 def test_our_options_without_an_objective_are_dropped(mlcc: Installation) -> None:
     assert mlcc.arguments("--ml-effort=2", "-O2", "a.c", "--ml-weights=time=1") == ["-O2", "a.c"]
+    assert mlcc.arguments("-O=ml", "--ml-explain", "-O0", "a.c", MLCC_STRICT="1") == ["-O0", "a.c"]
+    assert mlcc.arguments("--ml-explain", "-O0", "a.c", MLCC_OBJECTIVE="ml-size", MLCC_STRICT="1") == ["-O0", "a.c"]
+    assert mlcc.arguments("-O=ml", "--ml-explain", "a.o", MLCC_STRICT="1")[-1] == "a.o"
 
 
 def test_a_value_that_looks_like_our_option_stays_a_value(mlcc: Installation) -> None:
