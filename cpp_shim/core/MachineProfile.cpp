@@ -186,7 +186,7 @@ BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, Machine
   Counts[Blocks] = 1;
   const MachineInstr *Previous = nullptr;
   for (const MachineInstr &MI : MBB.instrs()) {
-    if (MI.isPseudoProbe())
+    if (MI.isPseudoProbe() && !MBB.getParent()->isOutlined()) // which has those of one place alone
       B.Probes.emplace_back(MI.getOperand(0).getImm(), MI.getOperand(1).getImm());
     if (MI.isBundle() || MI.isMetaInstruction())
       continue;
@@ -506,8 +506,8 @@ public:
   ProgramProfile total() const;
 
 private:
-  static constexpr unsigned StartRounds = 12, Rounds = 24;
-  static constexpr double Most = 1e15, RecursiveCalls = 8, Least = 1e-9, Tiny = 1e-100, TrustInCopies = 0.7;
+  static constexpr unsigned StartRounds = 12, Rounds = 300;
+  static constexpr double Most = 1e15, RecursiveCalls = 8, Least = 1e-9, Tiny = 1e-100, TrustInCopies = 0.35;
 
   /// The callee in the same module, or else in another; none outside.
   std::optional<unsigned> callee(unsigned Caller, StringRef Name) const {
@@ -535,8 +535,8 @@ private:
   };
 
   /// What probes say about a block: nothing, that it never runs, how often it
-  /// runs together with others, how often it does itself.
-  enum class Evidence : char { None, Never, Shared, Own };
+  /// runs, alone or together with others.
+  enum class Evidence : char { None, Never, Some };
 
   void estimate();
   void makeEdges();
@@ -671,7 +671,8 @@ void Program::scaleTo(unsigned I, ArrayRef<unsigned> Side, double Times) {
 }
 
 /// Where a block branches to, as in the source: each copy of a branch is taken
-/// to go there as often as all of them together do.
+/// to go there as often as all of them together do. Of a block where paths come
+/// together, that is the most.
 void Program::setBranch(unsigned I, unsigned B, const SourceCounts &Known) {
   const std::vector<BlockProfile> &Blocks = Functions[I].Blocks;
   if (Blocks[B].Probes.empty())
@@ -680,36 +681,36 @@ void Program::setBranch(unsigned I, unsigned B, const SourceCounts &Known) {
   auto Here = Known.find({Unit[I], Last});
   if (Here == Known.end() || Here->second <= 0)
     return;
-  std::vector<double> Shares;
-  double Sum = 0, Rest = 0;
-  unsigned Told = 0;
+  struct Way {
+    Edge &E;
+    double Share; ///< What is known, or the most.
+    bool IsKnown;
+  };
+  std::vector<Way> Ways;
+  double Left = 1, Times = 0, Room = 0;
   for (unsigned Index : Out[I][B]) {
-    const Edge &E = Edges[I][Index];
-    double Share = -1;
-    if (const auto &Probes = Blocks[E.To].Probes; !Probes.empty() && Probes.front().first == Last.first)
-      if (auto There = Known.find({Unit[I], Probes.front()}); There != Known.end())
-        Share = std::min(1.0, There->second / Here->second);
-    Shares.push_back(Share);
-    if (Share >= 0) {
-      Sum += Share;
-      ++Told;
-    } else
-      Rest += E.Times;
+    Way W{Edges[I][Index], 1, false};
+    if (const auto &Probes = Blocks[W.E.To].Probes; !Probes.empty() && Probes.front().first == Last.first)
+      if (auto There = Known.find({Unit[I], Probes.front()}); There != Known.end()) {
+        W.Share = std::min(1.0, There->second / Here->second);
+        W.IsKnown = In[I][W.E.To].size() == 1;
+      }
+    if (W.IsKnown) {
+      Left = std::max(0.0, Left - W.Share);
+    } else {
+      Times += W.E.Times;
+      Room += W.Share;
+    }
+    Ways.push_back(W);
   }
-  if (Told == 0)
-    return;
-  if (Told == Shares.size() && Shares.size() == 2) {
-    // The other one may be where paths come together.
-    unsigned Rarer = Shares[1] < Shares[0];
-    Shares[1 - Rarer] = 1 - std::min(Shares[Rarer], 0.5);
-  } else if (Told != Shares.size()) {
-    double Left = std::max(0.0, 1 - Sum);
-    for (unsigned K = 0; K != Shares.size(); ++K)
-      if (Shares[K] < 0)
-        Shares[K] = Rest > 0 ? Left * Edges[I][Out[I][B][K]].Times / Rest : Left;
+  for (const auto &[E, Share, IsKnown] : Ways) {
+    double Now = Share;
+    if (!IsKnown) {
+      double Fewest = std::clamp(Left - (Room - Share), 0.0, Share);
+      Now = std::clamp(Times > 0 ? Left * E.Times / Times : Left, Fewest, Share);
+    }
+    E.Times = std::max(Now, Least) * std::max(Runs[I][B], Least);
   }
-  for (unsigned K = 0; K != Shares.size(); ++K)
-    Edges[I][Out[I][B][K]].Times = std::max(Shares[K], Least) * std::max(Runs[I][B], Least);
 }
 
 /// Brings what flows into each block of a function, and out of it, together.
@@ -718,7 +719,7 @@ void Program::balance(unsigned I) {
     double Sum = flow(I, From);
     if (!From.empty() && Evident[I][B] == Evidence::None)
       Runs[I][B] = Sum;
-    else if (!From.empty() && Evident[I][B] == Evidence::Shared)
+    else if (!From.empty() && Evident[I][B] == Evidence::Some)
       Runs[I][B] = std::sqrt(Runs[I][B] * Sum);
     scaleTo(I, To, Runs[I][B]);
   };
@@ -753,8 +754,7 @@ SourceCounts Program::sourceCounts() const {
   return Counts;
 }
 
-/// What is known of probes, as it concerns blocks. Those that have a probe for
-/// themselves run as often as that.
+/// What is known of probes, as it concerns blocks.
 void Program::gather(const SourceCounts &Known) {
   std::map<SourceCounts::key_type, std::map<Place, unsigned>> Copies;
   for (unsigned I = 0; I != Functions.size(); ++I) {
@@ -766,7 +766,6 @@ void Program::gather(const SourceCounts &Known) {
   }
   // Of probes with copies in the same blocks the rarest has lost none.
   std::map<std::vector<std::pair<Place, unsigned>>, double> Sums;
-  std::map<Place, double> Own;
   for (const auto &[Key, Times] : Known) {
     auto Found = Copies.find(Key);
     if (Found == Copies.end()) {
@@ -774,16 +773,11 @@ void Program::gather(const SourceCounts &Known) {
       continue;
     }
     const std::map<Place, unsigned> &Places = Found->second;
-    Evidence New = Times <= 0 ? Evidence::Never : Places.size() == 1 ? Evidence::Own : Evidence::Shared;
-    for (const auto &[Where, Count] : Places) {
-      Evidence &Old = Evident[Where.first][Where.second];
-      Old = std::max(Old, New);
-      if (New == Evidence::Own) {
-        auto [It, IsNew] = Own.try_emplace(Where, Times / Count);
-        It->second = std::min(It->second, Times / Count);
-      }
-    }
-    if (New == Evidence::Shared) {
+    Evidence New = Times > 0 ? Evidence::Some : Evidence::Never;
+    for (const auto &[Where, Count] : Places)
+      if (Evidence &Old = Evident[Where.first][Where.second]; Old != Evidence::Never)
+        Old = New;
+    if (Times > 0) {
       auto [It, IsNew] = Sums.try_emplace({Places.begin(), Places.end()}, Times);
       It->second = std::min(It->second, Times);
     }
@@ -792,19 +786,8 @@ void Program::gather(const SourceCounts &Known) {
     for (unsigned B = 0; B != Runs[I].size(); ++B)
       if (Evident[I][B] == Evidence::Never)
         Runs[I][B] = 0;
-  for (const auto &[Where, Times] : Own)
-    Runs[Where.first][Where.second] = Times;
-  for (const auto &[Places, Times] : Sums) {
-    Constraint C{Times, {}};
-    for (const auto &[Where, Count] : Places)
-      if (auto [I, B] = Where; Evident[I][B] == Evidence::Own)
-        C.Times -= Count * Runs[I][B];
-      else
-        C.Places.emplace_back(Where, Count);
-    C.Times = std::max(C.Times, Least * Times);
-    if (!C.Places.empty())
-      Constraints.push_back(std::move(C));
-  }
+  for (const auto &[Places, Times] : Sums)
+    Constraints.push_back({Times, Places});
 }
 
 bool Program::hasEvidence(unsigned I) const {

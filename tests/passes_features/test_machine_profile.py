@@ -146,7 +146,7 @@ def test_a_probe_of_its_own_decides_between_shared_ones() -> None:
     # Two copies of block 1, one of them in a block that is known to run 900 times.
     blocks = ({"probes": ["A", 1, "A", 2]}, {"probes": ["A", 1], "counts": [0, 100]})
     counts = machine_counts([function("main", *blocks)], "0 A 1 1000\n0 A 2 900\n")
-    assert executed(counts, "instructions") == pytest.approx(900 + 100 * 100, rel=0.02)
+    assert executed(counts, "instructions") == pytest.approx(900 + 100 * 100, rel=0.05)
 
 
 def test_of_probes_of_one_block_the_rarest_counts() -> None:
@@ -172,3 +172,26 @@ def test_flow_decides_about_code_between_known_blocks() -> None:
     blocks = ({"probes": ["A", 1]}, *chain, {"probes": ["A", 2], "predecessors": [5, 1]})
     counts = machine_counts([function("main", *blocks)], "0 A 1 400\n0 A 2 400\n")
     assert executed(counts, "instructions") == pytest.approx(400 * 2 + 400 * 15, rel=0.05)
+
+
+def test_a_block_where_paths_come_together_says_only_the_most() -> None:
+    # Block 2 runs more often than block 0, which may still go there past block 1 as often as not.
+    blocks = (
+        {"probes": ["A", 1]},
+        {"predecessors": [0, 0.5], "counts": [0, 100], "frequency": 0.5},
+        {"probes": ["A", 2], "predecessors": [0, 0.5, 1, 1]},
+    )
+    counts = machine_counts([function("main", *blocks)], "0 A 1 1000\n0 A 2 1100\n")
+    assert executed(counts, "instructions") == pytest.approx(2000 + 500 * 100, rel=0.05)
+
+
+def test_outlined_code_does_not_run_as_often_as_one_of_its_places(make_session: MakeSession) -> None:
+    body = "x->a = x->b * 7 + y; last(x, y);"  # the mark of last's block is in the middle
+    text = "struct s { int a, b, c, d; }; void g(struct s *x);\n"
+    text += "__attribute__((always_inline)) static inline void last(struct s *x, int y)\n"
+    text += "{ x->c = (x->a ^ y) + x->d * 11; x->d = x->c << 3; g(x); }\n"
+    text += "".join(f"void f{i}(struct s *x, int y) {{ {body} }}\n" for i in range(4))
+    lines = [json.loads(line) for line in profile(make_session(text, level="Oz")).splitlines()]
+    outlined = [line for line in lines if line["name"].startswith("OUTLINED")]
+    assert outlined
+    assert not any(block["probes"] for line in outlined for block in line["blocks"])
