@@ -395,22 +395,31 @@ def _worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
 
 
-def _numbered(job: tuple[int, Job]) -> tuple[int, list[dict[str, Any]]]:
-    return job[0], run_job(job[1])
+def _profile(task: tuple[Path, Sequence[Job]]) -> Sequence[Job]:
+    folder, jobs = task
+    for job in jobs:
+        store.write_part(folder, job.key, run_job(job))
+    return jobs
 
 
 def profile_programs(jobs: Sequence[Job], folder: Path, workers: int, done: Callable[[Job], None]) -> None:
-    """Runs the jobs that the store in `folder` lacks; calls `done` for every job, those it has included."""
-    todo = []
+    """Runs the jobs that the store in `folder` lacks; calls `done` for every job, those it has included.
+
+    With programs enough, a worker does all jobs of one, which share what its front end makes.
+    """
+    todo: dict[str, list[Job]] = {}
     for job in jobs:
         if store.has_part(folder, job.key):
             done(job)
         else:
-            todo.append(job)
+            todo.setdefault(job.kernel.name, []).append(job)
+    shares = list(todo.values())
+    if len(shares) < 2 * workers:
+        shares = [[job] for share in shares for job in share]
     with multiprocessing.get_context("fork").Pool(workers, _worker) as pool:
-        for number, rows in pool.imap_unordered(_numbered, enumerate(todo)):
-            store.write_part(folder, todo[number].key, rows)
-            done(todo[number])
+        for share in pool.imap_unordered(_profile, [(folder, share) for share in shares]):
+            for job in share:
+                done(job)
 
 
 def _again(task: tuple[str, list[dict[str, Any]], str, Path]) -> tuple[str, list[dict[str, Any]]]:

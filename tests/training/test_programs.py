@@ -22,7 +22,7 @@ from mlcomp.passes_features.session import ObjectSize, feature_names, machine_co
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import LEVELS, Build, builds
 from mlcomp.training.kernels import Kernel, kernels
-from mlcomp.training.programs import Program, jobs_for, object_sizes, profile_programs
+from mlcomp.training.programs import Job, Program, jobs_for, object_sizes, profile_programs
 
 PROGRAM = """
 #include <stdio.h>
@@ -149,9 +149,10 @@ def test_a_program_that_fails_leaves_the_others_alone(table: Path, tmp_path: Pat
         (tmp_path / f"{name}.c").write_text(text)
         table.write_text(table.read_text() + TABLE.replace("tiny", name))
     find_platform("ibex-fast").prepare()
-    profile_programs(
-        jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 2, 0)), tmp_path / "s", 2, lambda _: None
-    )
+    jobs = jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 2, 0))
+    done: list[Job] = []
+    profile_programs(jobs, tmp_path / "s", 2, done.append)  # more programs than workers: each works on one at a time
+    assert sorted(job.key for job in done) == sorted(job.key for job in jobs)
     problems = {row["program"]: row["problem"] for row in rows(tmp_path / "s")}
     assert problems.pop("tiny") == ""
     assert {name: problem.splitlines() for name, problem in problems.items()} == {
