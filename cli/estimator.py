@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PROFILES = Path(__file__).parent.parent / "estimator" / "profiles"
 ESTIMATORS = Path("build", "estimators")
+FEW = 10  # projects: of less, none could be left out that nine in ten cover
 NOTABLE = 0.01  # a change of the baseline's costs by probes
 
 
@@ -139,6 +140,9 @@ def fit(
         raise click.ClickException(str(problem)) from problem
     if not unseen:
         click.echo("the profile store has no test programs to give figures of", err=True)
+    projects = {project for data in designs.values() for project in data.projects[data.splits != "test"]}
+    if len(projects) < FEW:
+        click.echo(f"fitted on {len(projects)} projects; intervals of 90 % need {FEW} to be trusted", err=True)
     show(table, as_json)
     click.echo(f"estimator: {folder}", err=True)
 
