@@ -84,8 +84,9 @@ def train(
     report = timed_report()
     try:
         if objective == "size":
-            if settle or pool or measured:
-                raise click.UsageError("--settle, --pool and --profile are for other objectives than size")
+            given = {"--settle": settle, "--pool": pool, "--profile": measured}
+            if others := [name for name, value in given.items() if value]:
+                raise click.UsageError(f"for other objectives than size: {', '.join(others)}")
             settings = Settings(
                 target,
                 seed=seed,

@@ -15,8 +15,8 @@ POOL = str(Path(__file__).parents[2] / "training" / "runs" / "riscv32-time")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--target", "riscv32", "--objective", "size", "--settle"], "are for other objectives than size"),
-        (["--target", "riscv32", "--objective", "size", "--pool", POOL], "are for other objectives than size"),
+        (["--target", "riscv32", "--objective", "size", "--settle"], "for other objectives than size: --settle"),
+        (["--target", "riscv32", "--objective", "size", "--pool", POOL], "for other objectives than size: --pool"),
         (["--target", "riscv32", "--objective", "time", "--settle"], "--settle needs a --pool"),
         (["--target", "thumb", "--objective", "time"], "give a --platform of thumb"),
         (["--target", "thumb", "--objective", "time", "--platform", "ibex-fast"], "does not run code for thumb"),
