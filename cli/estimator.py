@@ -245,6 +245,8 @@ def predict(
     from mlcomp.training.programs import ProfileError, Program
 
     sources, flags = split_arguments(arguments)
+    if level := next((flag for flag in flags if flag.startswith("-O")), None):
+        raise click.UsageError(f"every build has a level of its own; leave {level} out")
     builds = {f"-{level}": Build(level) for level in LEVELS}
     for text in build_texts:
         if not text.split():

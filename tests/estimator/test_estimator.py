@@ -403,6 +403,7 @@ def test_a_program_unlike_all_that_was_fitted_is_flagged_and_its_interval_is_wid
         (["predict", "--platform", "ibex-fast", "--estimator", "{none}", __file__], "there is no estimator"),
         (["predict", "--platform", "ibex-fast", "--estimator", "{none}", "--build", " ", __file__], "names no action"),
         (["predict", "--platform", "ibex-fast", "--build", "default<O2> -help", __file__], "-help changes no code"),
+        (["predict", "--platform", "ibex-fast", "--", __file__, "-Onope"], "leave -Onope out"),
         (["predict", "--platform", "ibex-fast", "--build", "no-such-pass", __file__], "unknown pass name"),
         (["fit", "--platform", "abacus"], "unknown platform"),
         (["fit", "--platform", "ibex-wb"], "no profile store of platform"),
