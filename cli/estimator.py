@@ -14,13 +14,13 @@ import numpy as np
 
 from mlcomp.cli.output import json_option, print_json, print_table, timed_report
 from mlcomp.estimator import store
-from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, column_names, design
+from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, design
 from mlcomp.estimator.fit import Estimator, Settings, evaluate_seen, has_test_programs, save
 from mlcomp.estimator.fit import evaluate as evaluate_fitted
 from mlcomp.estimator.fit import fit as fit_all
 from mlcomp.estimator.selection import label
 from mlcomp.passes_features.native import NativeError
-from mlcomp.passes_features.session import feature_names, machine_kinds
+from mlcomp.passes_features.session import crossing_kinds, feature_names, machine_kinds
 from mlcomp.platforms.measurement import PlatformError
 from mlcomp.platforms.platform import find_platform, same_core
 
@@ -95,7 +95,7 @@ def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
     if name != platform:
         click.echo(f"the profile is {name}'s, of the same core", err=True)
     mine = [row for row in rows if row["platform"] == name]
-    return {setting: design(mine, setting, machine_kinds(), feature_names()) for setting in COUNTS}
+    return {setting: design(mine, setting, machine_kinds(), feature_names(), crossing_kinds()) for setting in COUNTS}
 
 
 def new_folder(path: Path) -> Path:
@@ -262,6 +262,8 @@ def predict(
         kernel = Kernel("program", "program", "", "", tuple(map(str, sources)), flags=flags, folder=Path("/"))
         program = Program(kernel, place)
         rows = predicted_rows(program, known, builds, run_once)
+        if not program.can_be_linked:
+            click.echo("the program cannot be linked: where its code will lie is left to chance", err=True)
     except (DataError, ExportError, PlatformError, NativeError, ProfileError) as problem:
         raise click.ClickException(str(problem)) from problem
     if as_json:
@@ -294,7 +296,6 @@ def predicted_rows(
 
     With one run of that, the cost too, and against what it costs as clang alone compiles it, without probes.
     """
-    names = column_names(machine_kinds(), feature_names())
     settings = {"static": program.inputs(list(builds.values()), program.static_counts)}
     anchors: dict[str, float] = {}
     if run_once:
@@ -308,7 +309,7 @@ def predicted_rows(
         x = settings[setting]
         extra = anchors if setting == "profiled" else {}
         table = np.column_stack([x, *(np.full(len(x), value) for value in extra.values())])
-        predicted, half, outside = known.predict(setting, metric, (*names, *extra), table)
+        predicted, half, outside = known.predict(setting, metric, (*program.columns, *extra), table)
         same = (x == x[0]).all(1)  # as the first build
         predicted, half = np.where(same, 0.0, predicted), np.where(same, 0.0, half)
         cost = program.baseline_costs(False)[metric] if run_once else None

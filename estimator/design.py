@@ -5,6 +5,8 @@ the baseline's, inputs describe how the code differs from the baseline's.
 
 Columns, by prefix, with counts of machine events in units of the baseline's executed instructions:
 
+Events are machine counts, and crossings where they are known.
+
 - `work:` events that the candidate executes, `base:` those of the baseline;
 - `change:` logarithm of their ratio, `share:` the candidate's events per instruction;
 - `code:` logarithm of the ratio of instructions that there are, `flash:` of bytes that the linker keeps;
@@ -14,7 +16,7 @@ Columns, by prefix, with counts of machine events in units of the baseline's exe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +29,8 @@ Floats = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
 
 TARGETS = ("cycles", "energy", "instructions", "flash")
-COUNTS = {"static": "executed", "profiled": "executed_profiled"}  # setting: column of the store
+# Columns of the store by setting: machine counts, and crossings.
+COUNTS = {"static": ("executed", "crossings"), "profiled": ("executed_profiled", "crossings_profiled")}
 BASELINE = 0  # the build that others are related to
 SMALL = 1e-4  # events per instruction of the baseline, beside which none are told from few
 WIDEST = 4.0  # of logarithms
@@ -78,7 +81,7 @@ def log_ratio(over: Floats, under: Floats, small: float) -> Floats:
 
 @dataclass(frozen=True)
 class Described:
-    """One way to compile a program: machine counts (k,), executed and as there are; bytes in flash; IR features."""
+    """One way to compile a program: events (e,), instructions that there are (k,), bytes in flash, IR features."""
 
     executed: Floats
     code: Floats
@@ -108,21 +111,24 @@ def _compressed(features: npt.NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
-def column_names(kinds: Iterable[str], features: Iterable[str]) -> tuple[str, ...]:
-    """Names of what `inputs` gives."""
+def column_names(kinds: Iterable[str], features: Iterable[str], crossings: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of what `inputs` gives, where `crossings` are known or not."""
     kinds = list(kinds)
+    events = [*kinds, *crossings]
     return (
-        *(f"work:{k}" for k in kinds),
-        *(f"base:{k}" for k in kinds),
-        *(f"change:{k}" for k in kinds),
-        *(f"share:{k}" for k in kinds[1:]),
+        *(f"work:{k}" for k in events),
+        *(f"base:{k}" for k in events),
+        *(f"change:{k}" for k in events),
+        *(f"share:{k}" for k in events[1:]),
         *(f"code:{k}" for k in kinds),
         "flash:",
         *(f"ir:{f}" for f in features),
     )
 
 
-def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features: list[str]) -> Design:
+def design(
+    rows: list[dict[str, Any]], setting: str, kinds: list[str], features: list[str], crossings: Sequence[str] = ()
+) -> Design:
     """The design of one platform's rows in a setting of `COUNTS`; programs without a good baseline are left out.
 
     Raises `DataError` if nothing is left.
@@ -132,7 +138,10 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
     used = [row for row in good if row["program"] in baselines and row["build"] != BASELINE]
     if not used:
         raise DataError("the profile store has no programs with a baseline for this platform")
-    columns, counts = column_names(kinds, features), COUNTS[setting]
+    counts, crossed = COUNTS[setting]
+    if any(row[crossed] is None for row in [*used, *baselines.values()]):
+        crossings = ()
+    columns = column_names(kinds, features, crossings)
 
     def flash(row: dict[str, Any]) -> float:
         return float(sum(row[name] for name in FLASH))
@@ -144,8 +153,11 @@ def design(rows: list[dict[str, Any]], setting: str, kinds: list[str], features:
         return values
 
     def described(row: dict[str, Any]) -> Described:
+        executed = array(row, counts, len(kinds))
+        if crossings:
+            executed = np.concatenate([executed, array(row, crossed, len(crossings))])
         return Described(
-            array(row, counts, len(kinds)),
+            executed,
             array(row, "code", len(kinds)),
             float(row["object_text"] + row["object_rodata"] + row["object_data"]),
             array(row, "features", len(features)),

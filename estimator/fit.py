@@ -123,10 +123,13 @@ def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
     y = test.targets[fitted.metric]
     predicted, half, outside = fitted.predict(test.x)
     kinds: dict[str, Any] = {}
+    parts = getattr(fitted.model, "named_estimators_", {})  # of a voting model, by kind
     for tried in fitted.tried:
         kind = tried.candidate.kind
         if kind not in kinds:  # the best comes first
-            other = clone(tried.candidate.model).fit(known.x, known.targets[fitted.metric])
+            other = fitted.model if tried is fitted.tried[0] else parts.get(kind)
+            if other is None:
+                other = clone(tried.candidate.model).fit(known.x, known.targets[fitted.metric])
             kinds[kind] = {"model": tried.candidate.name, **summary(other.predict(test.x), y, test.programs)}
     return {
         "chosen": {"kind": fitted.tried[0].candidate.kind, "model": fitted.tried[0].candidate.name},
@@ -163,7 +166,8 @@ def learning_curve(fitted: Fitted, known: Design, test: Design) -> list[dict[str
     for share in LEARNING:
         count = max(FEWEST, round(share * len(order)))
         part = known.rows(np.isin(known.projects, order[:count]))
-        predicted = clone(model).fit(part.x, part.targets[fitted.metric]).predict(test.x)
+        whole = count == len(order)
+        predicted = (fitted.model if whole else clone(model).fit(part.x, part.targets[fitted.metric])).predict(test.x)
         curve.append({"projects": count, "rows": len(part), "mean_error": float(relative_errors(predicted, y).mean())})
     return curve
 

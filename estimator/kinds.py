@@ -22,7 +22,7 @@ LONGEST_FIT = 4000  # rows that the parameters of analytic models are fitted on
 
 
 class _Analytic(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """A cost in terms of events, `cost(events, parameters)`, whose parameters are fitted to ratios.
+    """A cost in terms of events: what is charged of them times parameters, which are fitted to ratios.
 
     Parameters
     ----------
@@ -50,16 +50,21 @@ class _Analytic(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.anchor = anchor
         self.stiffness = stiffness
 
-    def cost(self, events: Floats, parameters: Floats) -> Floats:
-        """What events (n, k) cost, shape (n,)."""
+    def charged(self, events: Floats, parameters: Floats) -> Floats:
+        """What of events (n, k) each of the parameters (p,) is charged for, shape (n, p)."""
         raise NotImplementedError
 
-    def _ratio(self, x: Floats, parameters: Floats) -> Floats:
+    def _ratio(self, x: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+        """Predicted ratios (n,), and their derivatives by the parameters (n, 1 + p)."""
         overhead, costs = parameters[0], parameters[1:]
-        new, old = self.cost(x[:, self.work], costs), self.cost(x[:, self.base], costs)
+        new, old = self.charged(x[:, self.work], costs), self.charged(x[:, self.base], costs)
         if self.anchor is not None:
-            return np.asarray(1 + (new - old) / x[:, self.anchor])
-        return np.asarray((new + overhead) / (old + overhead))
+            slopes = (new - old) / x[:, self.anchor][:, None]
+            return 1 + slopes @ costs, np.column_stack([np.zeros(len(x)), slopes])
+        under = old @ costs + overhead
+        ratio = (new @ costs + overhead) / under
+        slopes = np.column_stack([1 - ratio, new - ratio[:, None] * old])
+        return ratio, slopes / under[:, None]
 
     def fit(self, x: Floats, y: Floats) -> _Analytic:
         if len(y) > LONGEST_FIT:
@@ -67,24 +72,36 @@ class _Analytic(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             x, y = x[part], y[part]
         prior = np.asarray(self.prior, np.float64)
         if self.anchor is not None:  # in the metric's unit
-            prior = prior * float(np.median(x[:, self.anchor] / self.cost(x[:, self.base], prior)))
+            prior = prior * float(np.median(x[:, self.anchor] / (self.charged(x[:, self.base], prior) @ prior)))
         begin = np.concatenate([[0.05], prior])
         width = prior + 0.3 * prior.max()
         weight = np.sqrt(self.stiffness * len(y))
 
         def error(parameters: Floats) -> Floats:
-            misfit = np.log(np.maximum(self._ratio(x, parameters), LEAST)) - y
+            misfit = np.log(np.maximum(self._ratio(x, parameters)[0], LEAST)) - y
             return np.concatenate([misfit, weight * (parameters[1:] - prior) / width])
+
+        def derivatives(parameters: Floats) -> Floats:
+            ratio, slopes = self._ratio(x, parameters)
+            of_misfit = np.where(ratio > LEAST, 1 / np.maximum(ratio, LEAST), 0)[:, None] * slopes
+            return np.vstack([of_misfit, np.column_stack([np.zeros(len(prior)), np.diag(weight / width)])])
 
         scale = np.concatenate([[1.0], width])
         found = least_squares(
-            error, begin + 1e-6, bounds=(0, np.inf), x_scale=scale, loss="soft_l1", f_scale=0.03, max_nfev=60
+            error,
+            begin + 1e-6,
+            derivatives,
+            bounds=(0, np.inf),
+            x_scale=scale,
+            loss="soft_l1",
+            f_scale=0.03,
+            max_nfev=60,
         )
         self.parameters_ = found.x
         return self
 
     def predict(self, x: Floats) -> Floats:
-        return np.asarray(np.log(np.maximum(self._ratio(np.asarray(x), self.parameters_), LEAST)))
+        return np.asarray(np.log(np.maximum(self._ratio(np.asarray(x), self.parameters_)[0], LEAST)))
 
 
 class Roofline(_Analytic):
@@ -93,16 +110,17 @@ class Roofline(_Analytic):
     Columns of `work` and `base` are instructions, loads, stores and bytes of code.
     """
 
-    def cost(self, events: Floats, parameters: Floats) -> Floats:
+    def charged(self, events: Floats, parameters: Floats) -> Floats:
         resources = np.column_stack([events[:, 0], events[:, 1] + events[:, 2], events[:, 3]])
-        return np.asarray((resources * parameters).max(1))
+        slowest = (resources * parameters).argmax(1)
+        return np.where(np.arange(3) == slowest[:, None], resources, 0)
 
 
 class Refined(_Analytic):
     """Every kind of event has its own cost: taken branches, waits for loads, divisions, calls of libraries, ..."""
 
-    def cost(self, events: Floats, parameters: Floats) -> Floats:
-        return np.asarray(events @ parameters)
+    def charged(self, events: Floats, parameters: Floats) -> Floats:
+        return events
 
 
 class Proportional(RegressorMixin, BaseEstimator):  # type: ignore[misc]

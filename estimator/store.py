@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FORMAT = 1
+FORMAT = 2
 MARK = b"mlcomp_profile_store"
 SIZES = ("text", "rodata", "data", "bss")  # of the linked program's own code, in bytes
 FLASH = SIZES[:3]
@@ -45,6 +45,8 @@ SCHEMA = pa.schema(
         ("executed", _floats),  # machine counts by machine_kinds(), by static estimates
         ("executed_profiled", _floats),  # by a profile of the source's blocks
         ("code", _floats),  # machine instructions that there are, by machine_kinds()
+        ("crossings", _floats),  # by crossing_kinds() as the program is linked, and static estimates; null where it
+        ("crossings_profiled", _floats),  # does not matter, or what runs is not what is described; by a profile
     ],
     metadata={MARK: str(FORMAT)},
 )

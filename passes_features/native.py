@@ -60,10 +60,11 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     ),
     "mlcomp_session_compile": (_i, [_p, _s, ctypes.POINTER(_s), _u, _u, _p, _p, _p, _p, _error]),
     "mlcomp_machine_kind": (_s, [_u]),
+    "mlcomp_crossing_kind": (_s, [_u]),
     "mlcomp_session_insert_probes": (None, [_p]),
     "mlcomp_session_insert_counters": (_p, [_p, _u]),
     "mlcomp_session_profiled_counts": (_p, [_p, _u]),
-    "mlcomp_machine_counts": (_i, [ctypes.POINTER(_s), _u, _s, _p, _error, _error]),
+    "mlcomp_machine_counts": (_i, [ctypes.POINTER(_s), _u, _s, _s, ctypes.c_size_t, _p, _error, _error]),
     "mlcomp_session_write": (_p, [_p, _i, ctypes.POINTER(ctypes.c_size_t)]),
     "mlcomp_object_size": (_i, [_s, ctypes.c_size_t, _size, _error]),
 }

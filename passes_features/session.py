@@ -11,10 +11,11 @@ import enum
 import functools
 import itertools
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,36 +84,50 @@ class Compiled:
 @functools.cache
 def machine_kinds() -> list[str]:
     """The kinds of instructions and events in machine counts, in order."""
-    names = map(library().mlcomp_machine_kind, itertools.count())
-    return [name.decode() for name in itertools.takewhile(lambda name: name is not None, names)]
+    return _names(library().mlcomp_machine_kind)
+
+
+@functools.cache
+def crossing_kinds() -> list[str]:
+    """The kinds of crossings in machine counts, in order."""
+    return _names(library().mlcomp_crossing_kind)
+
+
+def _names(name_of: Callable[[int], Any]) -> list[str]:
+    return [name.decode() for name in itertools.takewhile(bool, map(name_of, itertools.count()))]
 
 
 @dataclass(frozen=True)
 class ProgramCounts:
     """What a program of compiled modules executes and what it consists of, each by `machine_kinds()`.
 
+    `crossings` are jumps to instructions that lie in two words, by `crossing_kinds()`; None where a core does not mind.
     `source` says how often the blocks of the source run, for the counts of other candidates of the same program.
     """
 
     executed: Counts
     code: Counts
+    crossings: Counts | None
     source: str
 
 
-def machine_counts(units: Sequence[str], known: str = "") -> ProgramCounts:
+def machine_counts(units: Sequence[str], known: str = "", program: bytes = b"") -> ProgramCounts:
     """Counts of a program from its modules' `Compiled.functions`, of sessions that have probes.
 
     Executions are for one run from main, or for one call of each function that nothing calls: by `known` source
-    counts, by LLVM's estimates where there are none. Raises `NativeError` for what is no machine profile.
+    counts, by LLVM's estimates where there are none. What is linked of these modules, in this order, tells where the
+    code is; without it that is left to chance. Raises `NativeError` for what is no machine profile or no program.
     """
-    out = np.zeros((2, len(machine_kinds())))
+    kinds = len(machine_kinds())
+    out = np.zeros(2 * kinds + len(crossing_kinds()))
     lines = (ctypes.c_char_p * len(units))(*[unit.encode() for unit in units])
     error, source = ErrorSlot(), ctypes.c_void_p()
     failed = library().mlcomp_machine_counts(
-        lines, len(units), known.encode(), out.ctypes.data, ctypes.byref(source), error.ref
+        lines, len(units), known.encode(), program, len(program), out.ctypes.data, ctypes.byref(source), error.ref
     )
     error.raise_if(failed)
-    return ProgramCounts(out[0], out[1], take_string(source.value).decode())
+    crossings = None if np.isnan(out[-1]) else out[2 * kinds :]
+    return ProgramCounts(out[:kinds], out[kinds : 2 * kinds], crossings, take_string(source.value).decode())
 
 
 def feature_names() -> list[str]:

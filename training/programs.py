@@ -24,10 +24,18 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from mlcomp.estimator import store
-from mlcomp.estimator.design import Described, inputs
+from mlcomp.estimator.design import Described, column_names, inputs
 from mlcomp.passes_features import schema
 from mlcomp.passes_features.native import NativeError, object_size
-from mlcomp.passes_features.session import Compiled, ObjectSize, Session, machine_counts
+from mlcomp.passes_features.session import (
+    Compiled,
+    ObjectSize,
+    Session,
+    crossing_kinds,
+    feature_names,
+    machine_counts,
+    machine_kinds,
+)
 from mlcomp.platforms.measurement import Limits, Measurement, PlatformError, Size
 from mlcomp.platforms.platform import Platform, digest, execute, find_platform, find_program
 from mlcomp.platforms.program import NOTHING, Source, compile_source, contents, failed, measure
@@ -68,9 +76,10 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True)
 class Made:
-    """What is known of one build: machine profiles and IR features (f,), with probes; without, flash bytes."""
+    """What is known of a build: machine profiles, the program, IR features (f,), with probes; without, flash bytes."""
 
     functions: list[str]  # for each module
+    program: bytes  # linked, if it can be
     flash: float  # of what the linker keeps
     features: npt.NDArray[np.float32]
 
@@ -125,12 +134,30 @@ class Program:
         ]
 
     def inputs(self, builds: Sequence[Build], known: str) -> npt.NDArray[np.float64]:
-        """Inputs of an estimator (n, d) for builds of the program, with the columns of `design.column_names`.
+        """Inputs of an estimator (n, d) for builds of the program, with `columns`.
 
         `known` are source counts. Raises `NativeError` if a build fails.
         """
         base = self._described(Build(LEVELS[0]), known)
         return np.array([inputs(self._described(build, known), base) for build in builds])
+
+    @functools.cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of `inputs`."""
+        base = self._made(Build(LEVELS[0]))
+        crossings = machine_counts(base.functions, "", base.program).crossings
+        return column_names(machine_kinds(), feature_names(), () if crossings is None else crossing_kinds())
+
+    @functools.cached_property
+    def can_be_linked(self) -> bool:
+        """Whether it is a whole program: only then it is known where its code lies."""
+        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
+            objects, _ = self.compile(Build(LEVELS[0]), Path(name))
+            try:
+                self.platform.link(objects, Path(name, "program.elf"))
+            except PlatformError:
+                return False
+        return True
 
     def anchors(self, known: str) -> dict[str, float]:
         """Each metric of the baseline per instruction that it is estimated to execute, by column name."""
@@ -156,15 +183,20 @@ class Program:
     @functools.cache  # noqa: B019
     def _made(self, build: Build) -> Made:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            _, compiled = self.compile(build, Path(name))
+            objects, compiled = self.compile(build, Path(name))
+            program = b""
+            if self.can_be_linked:
+                self.platform.link(objects, Path(name, "program.elf"))
+                program = Path(name, "program.elf").read_bytes()
             objects, _ = self.compile(build, Path(name), probed=False)
             flash = float(sum(object_sizes(objects, self.platform).values()))
-        return Made([c.functions for c in compiled], flash, combined_features([c.features for c in compiled]))
+        return Made([c.functions for c in compiled], program, flash, combined_features([c.features for c in compiled]))
 
     def _described(self, build: Build, known: str) -> Described:
         made = self._made(build)
-        counts = machine_counts(made.functions, known)
-        return Described(counts.executed, counts.code, made.flash, made.features)
+        counts = machine_counts(made.functions, known, made.program)
+        events = counts.executed if counts.crossings is None else np.concatenate([counts.executed, counts.crossings])
+        return Described(events, counts.code, made.flash, made.features)
 
     @functools.cached_property
     def static_counts(self) -> str:
@@ -304,24 +336,35 @@ def run_job(job: Job) -> list[dict[str, Any]]:
             try:
                 objects, compiled = program.compile(build, folder)
                 profiles = [c.functions for c in compiled]
-                static = machine_counts(profiles, program.static_counts)
-                profiled = machine_counts(profiles, program.profiled_counts)
+                known = (program.static_counts, program.profiled_counts)
                 if job.without_probes:
                     objects, _ = program.compile(build, folder, probed=False)
                 sizes = object_sizes(objects, program.platform)
             except (NativeError, PlatformError, ProfileError) as problem:
                 rows += [{**common, "platform": p, "problem": str(problem)} for p in job.platforms]
                 continue
-            common |= {
-                "features": combined_features([c.features for c in compiled]),
-                "executed": static.executed,
-                "executed_profiled": profiled.executed,
-                "code": static.code,
-                **sizes,
-            }
+            common |= {"features": combined_features([c.features for c in compiled]), **sizes}
             for platform in job.platforms:
-                rows.append(common | measured(find_platform(platform), objects, folder, job.kept))
+                figures = measured(find_platform(platform), objects, folder, job.kept)
+                linked = b"" if figures["problem"] or job.without_probes else _executable(folder, platform).read_bytes()
+                rows.append(common | figures | described(profiles, known, linked))
     return rows
+
+
+def described(profiles: Sequence[str], known: tuple[str, str], linked: bytes) -> dict[str, Any]:
+    """What a row says about code: counts by both of the `known` source counts, crossings of the linked program."""
+    static, profiled = (machine_counts(profiles, counts, linked) for counts in known)
+    return {
+        "executed": static.executed,
+        "executed_profiled": profiled.executed,
+        "code": static.code,
+        "crossings": static.crossings if linked else None,
+        "crossings_profiled": profiled.crossings if linked else None,
+    }
+
+
+def _executable(folder: Path, platform: str) -> Path:
+    return folder / f"{platform}.elf"
 
 
 def kept_program(kept: Path, name: str) -> Path:
@@ -331,7 +374,7 @@ def kept_program(kept: Path, name: str) -> Path:
 
 def measured(platform: Platform, objects: Sequence[Path], folder: Path, kept: Path | None) -> dict[str, Any]:
     """What a row says about one run of linked object files; the program is kept in `kept`."""
-    executable = folder / f"{platform.name}.elf"
+    executable = _executable(folder, platform.name)
     name = ""
     try:
         size = platform.link(objects, executable)

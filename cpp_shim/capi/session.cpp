@@ -1,5 +1,6 @@
 #include "session.h"
 #include "Encodings.h"
+#include "Layout.h"
 #include "Outliner.h"
 #include "Search.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -18,6 +19,7 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/Transforms/Utils/Cloning.h"
+#include <cmath>
 #include <cstring>
 #include <unistd.h>
 
@@ -363,6 +365,10 @@ API const char *mlcomp_machine_kind(unsigned Index) {
   return Index < machineKindNames().size() ? machineKindNames()[Index].data() : nullptr;
 }
 
+API const char *mlcomp_crossing_kind(unsigned Index) {
+  return Index < crossingKindNames().size() ? crossingKindNames()[Index].data() : nullptr;
+}
+
 API void mlcomp_session_insert_probes(mlcomp_session *S) { insertProbes(*S->M); }
 
 API char *mlcomp_session_insert_counters(mlcomp_session *S, unsigned Unit) {
@@ -376,8 +382,9 @@ API char *mlcomp_session_profiled_counts(mlcomp_session *S, unsigned Unit) {
   return copyText(toText(profiledCounts(*S->M, S->Analyses->FAM, Unit)));
 }
 
-API int mlcomp_machine_counts(const char *const *Units, unsigned UnitCount, const char *Known, double *Out,
-                              char **Source, char **ErrorOut) {
+API int mlcomp_machine_counts(const char *const *Units, unsigned UnitCount, const char *Known,
+                              const char *Linked, size_t LinkedSize, double *Out, char **Source,
+                              char **ErrorOut) {
   Expected<SourceCounts> KnownCounts = sourceCountsFrom(Known);
   if (!KnownCounts)
     return fail(KnownCounts.takeError(), ErrorOut);
@@ -391,9 +398,15 @@ API int mlcomp_machine_counts(const char *const *Units, unsigned UnitCount, cons
       Functions.push_back(std::move(*F));
       Unit.push_back(I);
     }
-  ProgramProfile Program = programProfile(Functions, Unit, *KnownCounts);
-  llvm::copy(Program.Executed, Out);
-  llvm::copy(Program.Code, Out + Program.Executed.size());
+  Expected<RoutineCrossings> Crosses = placeFunctions(Functions, StringRef(Linked, LinkedSize));
+  if (!Crosses)
+    return fail(Crosses.takeError(), ErrorOut);
+  ProgramProfile Program = programProfile(Functions, Unit, *KnownCounts, *Crosses);
+  if (!*Crosses)
+    Program.Crossings.fill(std::nan(""));
+  Out = llvm::copy(Program.Executed, Out);
+  Out = llvm::copy(Program.Code, Out);
+  llvm::copy(Program.Crossings, Out);
   *Source = copyText(toText(Program.Source));
   return 0;
 }

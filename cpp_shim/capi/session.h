@@ -93,14 +93,18 @@ char *mlcomp_session_profiled_counts(mlcomp_session *session, unsigned unit);
 
 /** Names of the kinds that machine counts have, in order; null behind the last. */
 const char *mlcomp_machine_kind(unsigned index);
+/** The same of crossings: what jumps to an instruction that lies in two words. */
+const char *mlcomp_crossing_kind(unsigned index);
 /**
  * Executions by kind in a program of `unit_count` modules, each given by its
  * functions' lines, then the instructions that there are by kind: twice as many
- * numbers as there are kinds. `known` has source counts that blocks follow, or
+ * numbers as there are kinds. Behind them crossings by their kinds, NaN where
+ * they do not matter: by the linked `program`, if its size is not 0, or else by
+ * chance. `known` has source counts that blocks follow, or
  * nothing; `source` receives the program's own, freed with mlcomp_string_free.
  */
-int mlcomp_machine_counts(const char *const *units, unsigned unit_count, const char *known, double *out,
-                          char **source, char **error);
+int mlcomp_machine_counts(const char *const *units, unsigned unit_count, const char *known,
+                          const char *program, size_t program_size, double *out, char **source, char **error);
 
 /** Bitcode or, with `text`, IR; freed with mlcomp_string_free. */
 char *mlcomp_session_write(mlcomp_session *session, int text, size_t *size);

@@ -37,6 +37,15 @@ static constexpr StringLiteral Names[NumKinds] = {
 
 ArrayRef<StringLiteral> machineKindNames() { return Names; }
 
+static constexpr StringLiteral CrossingNames[crossing::NumKinds] = {"crossings",
+                                                                    "crossed_float_calls",
+                                                                    "crossed_integer_calls",
+                                                                    "crossed_memory_calls",
+                                                                    "crossed_outside_calls",
+                                                                    "crossed_bytes"};
+
+ArrayRef<StringLiteral> crossingKindNames() { return CrossingNames; }
+
 SourceFacts factsOf(const Module &M) {
   SourceFacts Facts;
   for (const Function &F : M) {
@@ -503,7 +512,7 @@ public:
   }
 
   void follow(const SourceCounts &Known);
-  ProgramProfile total() const;
+  ProgramProfile total(const RoutineCrossings &Crosses) const;
 
 private:
   static constexpr unsigned StartRounds = 12, Rounds = 300;
@@ -549,6 +558,8 @@ private:
   void balance(unsigned I);
   void satisfy(const Constraint &C);
   SourceCounts sourceCounts() const;
+  double fallsInto(unsigned I, unsigned B,
+                   const std::map<std::pair<unsigned, unsigned>, double> &Times) const;
 
   ArrayRef<FunctionProfile> Functions;
   ArrayRef<unsigned> Unit;
@@ -824,7 +835,35 @@ void Program::follow(const SourceCounts &Known) {
   }
 }
 
-ProgramProfile Program::total() const {
+/// How often a block is run without a jump to it, by how often ways from block
+/// to block are gone.
+double Program::fallsInto(unsigned I, unsigned B,
+                          const std::map<std::pair<unsigned, unsigned>, double> &Times) const {
+  if (B == 0)
+    return 0;
+  const BlockProfile &Above = Functions[I].Blocks[B - 1];
+  auto Way = Times.find({B - 1, B});
+  return Above.JumpBytes || is_contained(Above.Targets, B) || Way == Times.end() ? 0 : Way->second;
+}
+
+/// Counts calls of a routine, made so often by a block.
+static void addRoutine(const BlockProfile &B, StringRef Name, machine::Kind K, double Times,
+                       CrossingCounts &To) {
+  To[K == FloatCalls     ? crossing::FloatCalls
+     : K == IntegerCalls ? crossing::IntegerCalls
+     : K == MemoryCalls  ? crossing::MemoryCalls
+                         : crossing::OutsideCalls] += Times;
+  if (K != MemoryCalls)
+    return;
+  auto Alike = count_if(B.Callees, [&](StringRef Other) {
+    return libraryCall(Other) == MemoryCalls && bytesOf(Other) == bytesOf(Name);
+  });
+  for (const auto &[Counted, Bytes] : B.Counts)
+    if (Counted == bytesOf(Name))
+      To[crossing::MemoryBytes] += Times * Bytes / double(Alike);
+}
+
+ProgramProfile Program::total(const RoutineCrossings &Crosses) const {
   ProgramProfile Total;
   MachineCounts &Executed = Total.Executed;
   Executed[LostBlocks] = Lost;
@@ -844,7 +883,12 @@ ProgramProfile Program::total() const {
           machine::Kind K = libraryCall(Name).value_or(OutsideCalls);
           Executed[K] += Runs[I][B];
           Total.Code[K] += 1;
+          if (Crosses)
+            addRoutine(Block, Name, K, Runs[I][B] * Crosses(Name), Total.Crossings);
         }
+      Total.Crossings[crossing::Jumps] +=
+          Runs[I][B] * Block.ReturnCrossings +
+          std::max(0.0, Runs[I][B] - fallsInto(I, B, Times)) * Block.StartCrossings;
       double Reached = Runs[I][B];
       for (unsigned Target : Block.Targets) {
         auto Known = Times.find({B, Target});
@@ -865,11 +909,11 @@ ProgramProfile Program::total() const {
 }
 
 ProgramProfile programProfile(ArrayRef<FunctionProfile> Functions, ArrayRef<unsigned> Unit,
-                              const SourceCounts &Known) {
+                              const SourceCounts &Known, const RoutineCrossings &Crosses) {
   Program P(Functions, Unit);
   if (!Known.empty())
     P.follow(Known);
-  return P.total();
+  return P.total(Crosses);
 }
 
 } // namespace mlcomp

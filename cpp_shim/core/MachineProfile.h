@@ -22,6 +22,7 @@
 #include "llvm/IR/PassManager.h"
 #include "llvm/Support/Error.h"
 #include <array>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -74,6 +75,17 @@ using MachineCounts = std::array<double, machine::NumKinds>;
 
 llvm::ArrayRef<llvm::StringLiteral> machineKindNames();
 
+/// Jumps to an instruction that lies in two words of the memory: in the
+/// program, and calls of routines that begin so, by what they are for; bytes
+/// that those work on.
+namespace crossing {
+enum Kind : unsigned { Jumps, FloatCalls, IntegerCalls, MemoryCalls, OutsideCalls, MemoryBytes, NumKinds };
+} // namespace crossing
+
+using CrossingCounts = std::array<double, crossing::NumKinds>;
+
+llvm::ArrayRef<llvm::StringLiteral> crossingKindNames();
+
 /// A block of the source: its function's name as a GUID, and its number there.
 using Probe = std::pair<uint64_t, uint32_t>;
 
@@ -86,6 +98,8 @@ struct BlockProfile {
   unsigned JumpBytes = 0;                                ///< Of the jump behind them, if there is one.
   std::vector<Probe> Probes;
   std::vector<std::string> Callees;
+  double StartCrossings = 0;  ///< Of a jump to it; see Layout.h.
+  double ReturnCrossings = 0; ///< Of the returns from its calls.
 };
 
 /// One function's code.
@@ -132,16 +146,20 @@ llvm::Expected<FunctionProfile> fromLine(llvm::StringRef Line);
 
 /// What a whole program does.
 struct ProgramProfile {
-  MachineCounts Executed = {}; ///< In one run from main; without a main, in one
-                               ///< call of each function that nothing calls.
-  MachineCounts Code = {};     ///< Instructions that there are.
-  SourceCounts Source;         ///< Executions of the source's blocks.
+  MachineCounts Executed = {};   ///< In one run from main; without a main, in one
+                                 ///< call of each function that nothing calls.
+  MachineCounts Code = {};       ///< Instructions that there are.
+  CrossingCounts Crossings = {}; ///< In that run.
+  SourceCounts Source;           ///< Executions of the source's blocks.
 };
+
+/// How likely it is that a routine outside of the program begins in two words.
+using RoutineCrossings = std::function<double(llvm::StringRef Name)>;
 
 /// Adds up \p Functions; \p Unit is the index of each function's module. With
 /// \p Known, blocks run as often as it says, and by LLVM's estimates otherwise.
 ProgramProfile programProfile(llvm::ArrayRef<FunctionProfile> Functions, llvm::ArrayRef<unsigned> Unit,
-                              const SourceCounts &Known);
+                              const SourceCounts &Known, const RoutineCrossings &Crosses = {});
 
 /// Source counts as lines of text, and back.
 std::string toText(const SourceCounts &Counts);

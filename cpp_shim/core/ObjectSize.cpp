@@ -176,8 +176,10 @@ Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<F
   TM.Options.StackUsageOutput.clear();
   TM.Options.MCOptions.SplitDwarfFile.clear();
   SourceFacts Facts;
-  if (Profile)
+  if (Profile) {
     Facts = factsOf(M);
+    TM.Options.BBAddrMap = hasProbes(M); // says where what they describe is; see Layout.h
+  }
   SmallVector<char, 0> Buffer;
   raw_svector_ostream OS(Buffer);
   legacy::PassManager PM;

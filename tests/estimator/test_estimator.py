@@ -27,10 +27,10 @@ from mlcomp.estimator.intervals import Range, calibrate, left_out_coverage
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
 from mlcomp.estimator.onnx_export import export
-from mlcomp.estimator.selection import regressors, select, unseen_builds, unseen_programs
-from mlcomp.passes_features.session import feature_names, machine_kinds
+from mlcomp.estimator.selection import priors, regressors, select, unseen_builds, unseen_programs
+from mlcomp.passes_features.session import crossing_kinds, feature_names, machine_kinds
 
-KINDS, FEATURES = machine_kinds(), feature_names()
+KINDS, FEATURES, CROSSINGS = machine_kinds(), feature_names(), crossing_kinds()
 COSTS = {"instructions": 1.0, "loads": 1.2, "branches_taken": 2.1, "divisions": 34.0, "outside_calls": 90.0}
 PROGRAMS, BUILDS = 16, 8
 
@@ -80,6 +80,8 @@ def made_up_rows(programs: int = PROGRAMS, seed: int = 0, noise: float = 0.004) 
                     "executed": executed * random.uniform(0.99, 1.01, len(KINDS)),
                     "executed_profiled": executed,
                     "code": code * random.uniform(0.9, 1.1, len(KINDS)),
+                    "crossings": None,
+                    "crossings_profiled": None,
                 }
             )
     return rows
@@ -113,6 +115,21 @@ def test_a_design_relates_rows_to_their_baseline(rows: list[dict[str, Any]], des
     assert work == pytest.approx(row["executed_profiled"][KINDS.index("loads")] / base["executed_profiled"][0])
     anchor = data.x[place, data.columns.index("anchor:cycles")]
     assert anchor == pytest.approx(base["cycles"] / base["executed_profiled"][0])
+
+
+def test_crossings_are_inputs_where_all_rows_have_them(rows: list[dict[str, Any]], designs: dict[str, Design]) -> None:
+    known = [{**row, "crossings": np.full(len(CROSSINGS), 7.0), "crossings_profiled": None} for row in rows]
+    static = design(known, "static", KINDS, FEATURES, CROSSINGS)
+    assert len(static.columns) == len(designs["static"].columns) + 4 * len(CROSSINGS)
+    base = static.x[0, static.columns.index("base:crossings")]
+    assert base == pytest.approx(7.0 / rows[0]["executed"][0])
+    assert priors("ibex", "cycles", ["instructions", "wide_starts", "crossings"]) == [1.0, 0.0, 1.0]
+    assert priors("ibex", "cycles", ["instructions", "wide_starts"])[1] > 0
+    for some in (known[:-1] + rows[-1:], rows):
+        assert design(some, "static", KINDS, FEATURES, CROSSINGS).columns == designs["static"].columns
+    assert design(known, "profiled", KINDS, FEATURES, CROSSINGS).columns == designs["profiled"].columns
+    with pytest.raises(DataError, match="2 crossings where"):
+        design([{**row, "crossings": [1.0, 2.0]} for row in known], "static", KINDS, FEATURES, CROSSINGS)
 
 
 def test_what_cannot_be_fitted_on_is_refused(rows: list[dict[str, Any]]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
 
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import ProgramCounts, Session, machine_counts, machine_kinds
@@ -96,7 +99,13 @@ def test_a_profile_decides_how_often_blocks_run(make_session: MakeSession) -> No
 def test_probes_add_no_code(make_session: MakeSession, target: str) -> None:
     plain, probed = make_session(LOOP, target), make_session(LOOP, target)
     probed.insert_probes()
-    assert probed.compile().contents == plain.compile().contents
+    assert loaded(probed.compile().contents) == loaded(plain.compile().contents)
+
+
+def loaded(contents: bytes) -> dict[str, bytes]:
+    """The sections of an object file that a program has in memory."""
+    sections = ELFFile(BytesIO(contents)).iter_sections()
+    return {s.name: s.data() for s in sections if s["sh_flags"] & SH_FLAGS.SHF_ALLOC}
 
 
 def test_compiling_gives_the_measured_size_and_leaves_the_session(make_session: MakeSession) -> None:
@@ -118,6 +127,16 @@ def test_what_is_no_profile_is_refused(make_session: MakeSession) -> None:
     for broken in ("1 2", "0 zz 1 5", "0 1F 1 -3", "0 1F 1 x"):
         with pytest.raises(NativeError, match="not a line of source counts"):
             machine_counts([line], broken)
+
+
+def test_where_code_lies_is_a_matter_of_chance_until_it_is_linked(make_session: MakeSession) -> None:
+    unit = profile(make_session(LOOP))
+    jumps = executed(machine_counts([unit]), "branches_taken")
+    assert machine_counts([unit]).crossings[0] in (pytest.approx(jumps / 2, rel=0.01), pytest.approx(0, abs=2))
+    with pytest.raises(NativeError):
+        machine_counts([unit], "", b"no program")
+    arm = make_session(LOOP, "thumb").compile().contents
+    assert machine_counts([unit], "", arm).crossings is None
 
 
 def function(name: str, *blocks: dict[str, Any]) -> str:

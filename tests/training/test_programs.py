@@ -11,14 +11,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from mlcomp.estimator import store
-from mlcomp.estimator.design import column_names
 from mlcomp.passes_features.native import object_size
-from mlcomp.passes_features.session import ObjectSize, feature_names, machine_counts, machine_kinds
+from mlcomp.passes_features.session import ObjectSize, crossing_kinds, machine_counts, machine_kinds
 from mlcomp.platforms.platform import find_platform
 from mlcomp.training.candidates import LEVELS, Build, builds
 from mlcomp.training.kernels import Kernel, kernels
@@ -82,6 +82,84 @@ def test_counted_blocks_predict_what_the_region_executes(table: Path) -> None:
     assert counts.executed[machine_kinds().index("loads")] == pytest.approx(300 + 200, rel=0.05)
 
 
+def test_crossings_are_those_of_the_linked_program(tmp_path: Path) -> None:
+    # Functions of one name in both modules; some builds drop one of them.
+    common = (
+        "volatile int rounds = 500; void roi_begin(void); void roi_end(void);"
+        "__attribute__((noinline)) static int twist(int x) { while (x > 9) x = (x >> 1) ^ 5; return x; }\n"
+    )
+    (tmp_path / "a.c").write_text(
+        common + "int other(int); int main(void) { int s = 0; roi_begin(); for (int i = 0; i < rounds; i++)"
+        " s += i & 3 ? twist(i) : other(i * 3); roi_end(); return s == 77; }\n"
+    )
+    (tmp_path / "b.c").write_text(
+        common.replace("volatile int rounds = 500;", "").replace(">> 1", ">> 2")
+        + "int other(int x) { int s = 0; for (int i = 0; i < (x & 15); i++) s += twist(x + i * i); return s; }\n"
+    )
+    kernel = Kernel("two", "two", "train", "", ("a.c", "b.c"), folder=tmp_path)
+    find_platform("ibex-fast").prepare()
+    work = jobs_for([kernel], ["ibex-fast"], builds("riscv32", 24, 0))
+    profile_programs(work, tmp_path / "s", 1, lambda _: None)
+    found = [row for row in rows(tmp_path / "s") if not row["problem"]]
+    counted = [dict(row["counts"])["target_crossings"] for row in found]
+    chance = []
+    program = Program(kernel, find_platform("ibex-fast"))
+    for row, actual in zip(found, counted, strict=True):
+        crossings = dict(zip(crossing_kinds(), row["crossings_profiled"], strict=True))
+        assert crossings["crossings"] == pytest.approx(actual, rel=0.03, abs=20), row["build"]
+        build = Build(row["level"], tuple(row["sequence"]), tuple(row["options"]))
+        units = [c.functions for c in program.compile(build, tmp_path)[1]]
+        chance.append(machine_counts(units, program.profiled_counts).crossings[0])
+    assert max(counted) > 2 * min(counted) + 500
+    assert max(abs(a - b) for a, b in zip(chance, counted, strict=True)) > 500
+
+
+@pytest.mark.parametrize(
+    ("platform", "source", "linked", "crossings"),
+    [
+        ("ibex-fast", "int main(void) { return 0; }", True, True),
+        ("ibex-fast", "int part(int *a, int n) { int s = 0; while (n--) s += a[n]; return s; }", False, True),
+        ("ibex-fast", "int elsewhere(void); int main(void) { return elsewhere(); }", False, True),
+        ("cortex-m4", "int main(void) { return 0; }", True, False),
+    ],
+)
+def test_inputs_have_crossings_where_they_matter(
+    platform: str, source: str, linked: bool, crossings: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "unit.c").write_text(source)
+    find_platform(platform).prepare()
+    program = Program(Kernel("k", "k", "train", "", ("unit.c",), folder=tmp_path), find_platform(platform))
+    assert program.can_be_linked == linked
+    assert ("work:crossings" in program.columns) == crossings
+    x = program.inputs([Build("O3"), Build("Oz")], program.static_counts)
+    assert x.shape == (2, len(program.columns)) and np.isfinite(x).all()
+
+
+def test_calls_of_routines_that_lie_in_two_words_are_counted(tmp_path: Path) -> None:
+    platform = find_platform("ibex-fast")
+    platform.prepare()
+    (tmp_path / "copy.c").write_text(
+        "#include <string.h>\n#include <stdio.h>\nchar text[64]; volatile int rounds = 50;"
+        "int main(void) { for (int i = 0; i < rounds; i++) memmove(text + (i & 1), text, 60);"
+        ' for (int i = 0; i < PUTS; i++) puts("x"); return 0; }\n'
+    )
+    seen = set()
+    for puts in range(4):  # moves the library
+        kernel = Kernel("copy", "copy", "train", "", ("copy.c",), flags=(f"-DPUTS={puts}",), folder=tmp_path)
+        program = Program(kernel, platform)
+        objects, compiled = program.compile(Build("O3"), tmp_path)
+        platform.link(objects, tmp_path / "program.elf")
+        linked = (tmp_path / "program.elf").read_bytes()
+        counts = machine_counts([c.functions for c in compiled], program.profiled_counts, linked)
+        crossings = dict(zip(crossing_kinds(), counts.crossings, strict=True))
+        (memmove,) = ELFFile(BytesIO(linked)).get_section_by_name(".symtab").get_symbol_by_name("memmove")
+        crosses = memmove["st_value"] % 4 != 0
+        assert crossings["crossed_memory_calls"] == pytest.approx(50 * crosses, rel=0.01)
+        assert crossings["crossed_bytes"] == pytest.approx(50 * 60 * crosses, rel=0.01)
+        seen.add(crosses)
+    assert seen == {False, True}
+
+
 def test_rows_and_resuming_after_a_kill(table: Path, tmp_path: Path) -> None:
     find_platform("ibex-fast").prepare()
     work = jobs_for(kernels(table=table), ["ibex-fast"], builds("riscv32", 30, 0))
@@ -128,15 +206,15 @@ def test_what_runs_may_be_without_probes(table: Path, tmp_path: Path) -> None:
     assert found[0]["cycles"] != found[1]["cycles"] and found[0]["contents"] != found[1]["contents"]
     assert all(row["object_text"] == pytest.approx(row["text"], abs=4) for row in found)
     assert found[0]["object_text"] != found[1]["object_text"]
+    assert found[0]["crossings"] and not found[1]["crossings"]
 
     program = Program(kernels(table=table)[0], find_platform("ibex-fast"))
-    column = column_names(machine_kinds(), feature_names()).index("flash:")
     plain = [
         sum(object_sizes(program.compile(build, tmp_path, probed=False)[0], program.platform).values())
         for build in (Build("O3"), Build("O3", ("default<Oz>",)))
     ]
     inputs = program.inputs([Build("O3", ("default<Oz>",))], program.static_counts)
-    assert inputs[0, column] == pytest.approx(math.log(plain[1] / plain[0]))
+    assert inputs[0, program.columns.index("flash:")] == pytest.approx(math.log(plain[1] / plain[0]))
 
 
 def test_a_program_that_fails_leaves_the_others_alone(table: Path, tmp_path: Path) -> None:
