@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from sklearn.preprocessing import StandardScaler
 from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import selection, store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
-from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_seen, fit, save
+from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_metric, evaluate_seen, fit, fit_metric, save
 from mlcomp.estimator.intervals import Range, calibrate, left_out_coverage
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
 from mlcomp.estimator.onnx_export import export
-from mlcomp.estimator.selection import priors, regressors, select, unseen_builds, unseen_programs
+from mlcomp.estimator.selection import Candidate, Tried, priors, regressors, select, unseen_builds, unseen_programs
 from mlcomp.passes_features.session import crossing_kinds, feature_names, machine_kinds
 
 KINDS, FEATURES, CROSSINGS = machine_kinds(), feature_names(), crossing_kinds()
@@ -295,6 +296,29 @@ def test_a_budget_buys_the_same_models_everywhere(monkeypatch: pytest.MonkeyPatc
     some = compared(10.5)  # a third of the rows tells good from bad, and there is time for one of each kind
     assert some["statistical", "good"] == len(data) and some["statistical", "bad"] < len(data) / 2
     assert len(some) == 6 and some == compared(10.5)
+
+
+def test_figures_of_a_voting_model_s_parts_are_those_of_the_kinds(designs: dict[str, Design]) -> None:
+    data = designs["profiled"]
+    known, test = data.rows(data.splits != "test"), data.rows(data.splits == "test")
+    models = {"statistical": regressors(3)["extra trees, all columns"], "refined": refined(data)}
+    together = VotingRegressor(list(models.items()))
+    tried = [
+        Tried(Candidate(kind, kind, model), 0.0, known.targets["cycles"])
+        for kind, model in {"voting": together, **models, "mean": DummyRegressor()}.items()
+    ]
+    fitted = replace(
+        fit_metric(data, "profiled", "cycles", Settings("made-up", seconds=0), lambda _: None, ["refined"]),
+        model=clone(together).fit(known.x, known.targets["cycles"]),
+        tried=tried,
+    )
+    figures = evaluate_metric(fitted, data)
+    assert set(figures["kinds"]) == {"voting", *models, "mean"}
+    for one in tried:
+        alone = clone(one.candidate.model).fit(known.x, known.targets["cycles"]).predict(test.x)
+        expected = relative_errors(alone, test.targets["cycles"]).mean()
+        assert figures["kinds"][one.candidate.kind]["mean_error"] == pytest.approx(expected, rel=1e-9)
+    assert figures["learning"][-1]["mean_error"] == pytest.approx(figures["mean_error"], rel=1e-9)
 
 
 def test_the_same_data_and_seed_give_the_same_bytes(designs: dict[str, Design]) -> None:
