@@ -148,16 +148,10 @@ class Program:
         crossings = machine_counts(base.functions, "", base.program).crossings
         return column_names(machine_kinds(), feature_names(), () if crossings is None else crossing_kinds())
 
-    @functools.cached_property
+    @property
     def can_be_linked(self) -> bool:
         """Whether it is a whole program: only then it is known where its code lies."""
-        with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, _ = self.compile(Build(LEVELS[0]), Path(name))
-            try:
-                self.platform.link(objects, Path(name, "program.elf"))
-            except PlatformError:
-                return False
-        return True
+        return bool(self._made(Build(LEVELS[0])).program)
 
     def anchors(self, known: str) -> dict[str, float]:
         """Each metric of the baseline per instruction that it is estimated to execute, by column name."""
@@ -184,10 +178,11 @@ class Program:
     def _made(self, build: Build) -> Made:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
             objects, compiled = self.compile(build, Path(name))
-            program = b""
-            if self.can_be_linked:
+            try:
                 self.platform.link(objects, Path(name, "program.elf"))
                 program = Path(name, "program.elf").read_bytes()
+            except PlatformError:
+                program = b""
             objects, _ = self.compile(build, Path(name), probed=False)
             flash = float(sum(object_sizes(objects, self.platform).values()))
         return Made([c.functions for c in compiled], program, flash, combined_features([c.features for c in compiled]))
@@ -344,10 +339,13 @@ def run_job(job: Job) -> list[dict[str, Any]]:
                 rows += [{**common, "platform": p, "problem": str(problem)} for p in job.platforms]
                 continue
             common |= {"features": combined_features([c.features for c in compiled]), **sizes}
+            descriptions: dict[bytes, dict[str, Any]] = {}  # by the linked program
             for platform in job.platforms:
                 figures = measured(find_platform(platform), objects, folder, job.kept)
                 linked = b"" if figures["problem"] or job.without_probes else _executable(folder, platform).read_bytes()
-                rows.append(common | figures | described(profiles, known, linked))
+                if linked not in descriptions:
+                    descriptions[linked] = described(profiles, known, linked)
+                rows.append(common | figures | descriptions[linked])
     return rows
 
 

@@ -22,12 +22,12 @@ std::string Candidate::key() const { return join(Sequence, "\n") + "\t" + join(O
 struct Laboratory::Worker {
   const Channel &Out;
   std::unique_ptr<Module> Pristine;
-  std::unique_ptr<Module> Optimised;
-  Actions OptimisedBy;
+  std::unique_ptr<Module> Optimised = nullptr;
+  Actions OptimisedBy = {};
   bool OptimisedValid = false;
   bool OptimisedHasProbes = false;
   bool BaselineMade = false;
-  std::map<std::string, std::string> Objects; ///< That were measured, by the candidate's key.
+  std::map<std::string, std::string> Objects = {}; ///< That were measured, by the candidate's key.
 };
 
 Laboratory::Laboratory(Module &M, const CompilationContext &Ctx, StringRef Baseline)
@@ -202,7 +202,8 @@ std::optional<Compiled> Laboratory::compile(const Candidate &C, bool AddProbes) 
   return generate<Compiled>(AddProbes ? 'P' : 'C', C, [&](Module &N) -> Expected<Compiled> {
     Compiled Result;
     Result.Features = featuresWithoutProbes(*optimised(C.Sequence));
-    Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions);
+    bool IsLinked = !AddProbes && hasProbes(N); // the linked program is asked where they are
+    Expected<std::string> Object = generateObject(N, *Ctx.TM, &Result.Functions, IsLinked);
     if (!Object)
       return Object.takeError();
     Result.Object = std::move(*Object);
@@ -251,7 +252,7 @@ Expected<bool> Laboratory::run(function_ref<const Candidate *()> Experiment) {
   for (unsigned Attempt = 0; Attempt != MaxWorkers; ++Attempt) {
     ChildEnd End;
     auto Messages = runGuarded(M, L, End, [&](const Channel &Out) {
-      W.reset(new Worker{Out, CloneModule(M), nullptr, {}});
+      W.reset(new Worker{Out, CloneModule(M)});
       const Candidate *Choice = Experiment();
       bool Continues = Choice && takeOver(*Choice);
       if (!Continues)

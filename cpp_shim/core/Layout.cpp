@@ -50,14 +50,14 @@ private:
   const ELFFile<ELF32LE> &File;
 };
 
-} // namespace
-
 /// What a linked program says about its functions.
 struct Linked {
-  std::map<uint64_t, BBAddrMap> Maps; ///< By the function's address.
-  std::map<uint64_t, StringRef> FunctionAt;
-  std::map<StringRef, uint64_t> AddressOf; ///< Of what other modules can see.
+  std::map<uint64_t, BBAddrMap> Maps;                 ///< By the function's address.
+  std::set<std::pair<uint64_t, StringRef>> Functions; ///< Aliases too.
+  std::map<StringRef, uint64_t> AddressOf;            ///< Of what other modules can see.
 };
+
+} // namespace
 
 static Expected<Linked> read(const ELFObjectFile<ELF32LE> &Object) {
   Linked Result;
@@ -72,7 +72,7 @@ static Expected<Linked> read(const ELFObjectFile<ELF32LE> &Object) {
     if (!Address || !Name)
       return joinErrors(Address.takeError(), Name.takeError());
     if (Symbol.getELFType() == ELF::STT_FUNC)
-      Result.FunctionAt[*Address] = *Name;
+      Result.Functions.emplace(*Address, *Name);
     if (Symbol.getBinding() != ELF::STB_LOCAL)
       Result.AddressOf[*Name] = *Address;
   }
@@ -114,7 +114,7 @@ Expected<RoutineCrossings> placeFunctions(MutableArrayRef<FunctionProfile> Funct
   for (const auto &[Address, Map] : Program->Maps)
     for (size_t Step = 0; Step != Functions.size(); ++Step) {
       size_t I = (Next + Step) % Functions.size();
-      if (Placed[I] || Functions[I].Name != Program->FunctionAt[Address] ||
+      if (Placed[I] || !Program->Functions.count({Address, Functions[I].Name}) ||
           Functions[I].Blocks.size() != Map.getNumBBEntries())
         continue;
       place(Functions[I], Map, C);

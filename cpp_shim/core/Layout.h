@@ -3,7 +3,7 @@
 // Cores with compressed instructions fetch whole words: a jump to an
 // instruction that lies in two of them takes a cycle more. Whether it does is
 // known when the program is linked. Its blocks are found by the map that
-// generateObject leaves for the linker, SHT_LLVM_BB_ADDR_MAP.
+// Laboratory::compile leaves for the linker, SHT_LLVM_BB_ADDR_MAP.
 //
 //===----------------------------------------------------------------------===//
 

@@ -168,18 +168,18 @@ Expected<ObjectSize> sizeOfObject(StringRef Bytes) {
   return Size;
 }
 
-Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<FunctionProfile> *Profile) {
+Expected<std::string> generateObject(Module &M, TargetMachine &TM, std::vector<FunctionProfile> *Profile,
+                                     bool MapBlocks) {
   prepareForCodeGeneration(M);
   // No side files: the real compilation writes them.
   TargetOptions Kept = TM.Options;
   auto Restore = make_scope_exit([&] { TM.Options = Kept; });
   TM.Options.StackUsageOutput.clear();
   TM.Options.MCOptions.SplitDwarfFile.clear();
+  TM.Options.BBAddrMap = MapBlocks;
   SourceFacts Facts;
-  if (Profile) {
+  if (Profile)
     Facts = factsOf(M);
-    TM.Options.BBAddrMap = hasProbes(M); // says where what they describe is; see Layout.h
-  }
   SmallVector<char, 0> Buffer;
   raw_svector_ostream OS(Buffer);
   legacy::PassManager PM;

@@ -39,10 +39,11 @@ struct ObjectSize {
 llvm::Expected<ObjectSize> sizeOfObject(llvm::StringRef Object);
 
 /// The object file of \p M, made as clang makes it. With \p Profile, what its
-/// functions will execute is appended there. Code generation changes the
-/// module: use a clone or a forked child.
+/// functions will execute is appended there; with \p MapBlocks, it tells where
+/// their blocks are once it is linked (see Layout.h). Code generation changes
+/// the module: use a clone or a forked child.
 llvm::Expected<std::string> generateObject(llvm::Module &M, llvm::TargetMachine &TM,
-                                           std::vector<FunctionProfile> *Profile);
+                                           std::vector<FunctionProfile> *Profile, bool MapBlocks = false);
 
 /// Generates code for \p M and returns the sizes. Code generation changes the
 /// module: use a clone or a forked child.
