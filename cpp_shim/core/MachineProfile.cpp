@@ -509,6 +509,8 @@ public:
     }
     estimate();
     makeEdges();
+    for (unsigned I = 0; I != Functions.size(); ++I)
+      FlowOrder.push_back(flowOrder(I));
   }
 
   void follow(const SourceCounts &Known);
@@ -549,6 +551,7 @@ private:
 
   void estimate();
   void makeEdges();
+  std::vector<unsigned> flowOrder(unsigned I) const;
   void scaleFunction(unsigned I, double Factor);
   double flow(unsigned I, ArrayRef<unsigned> Side) const;
   void scaleTo(unsigned I, ArrayRef<unsigned> Side, double Times);
@@ -568,6 +571,7 @@ private:
   std::vector<std::vector<double>> Runs;                   ///< By function and block: what flows into it.
   std::vector<std::vector<Edge>> Edges;                    ///< By function.
   std::vector<std::vector<std::vector<unsigned>>> In, Out; ///< Edges by function and block.
+  std::vector<std::vector<unsigned>> FlowOrder;            ///< Blocks by function.
   std::vector<std::vector<Evidence>> Evident;              ///< By function and block.
   std::vector<Constraint> Constraints;
   std::vector<unsigned> Order; ///< Callers before callees, but in recursion.
@@ -661,6 +665,25 @@ void Program::makeEdges() {
   }
 }
 
+/// Blocks in reverse postorder: but for loops, what flows into a block comes from
+/// earlier ones, which where code lies does not tell.
+std::vector<unsigned> Program::flowOrder(unsigned I) const {
+  std::vector<bool> Seen(Runs[I].size());
+  std::vector<unsigned> Order;
+  std::function<void(unsigned)> Visit = [&](unsigned B) {
+    Seen[B] = true;
+    for (unsigned Index : llvm::reverse(Out[I][B]))
+      if (unsigned To = Edges[I][Index].To; !Seen[To])
+        Visit(To);
+    Order.push_back(B);
+  };
+  for (unsigned B = Seen.size(); B-- != 0;)
+    if (!Seen[B] && (B == 0 || Functions[I].Blocks[B].Predecessors.empty()))
+      Visit(B);
+  std::reverse(Order.begin(), Order.end());
+  return Order;
+}
+
 void Program::scaleFunction(unsigned I, double Factor) {
   for (double &Times : Runs[I])
     Times *= Factor;
@@ -734,9 +757,9 @@ void Program::balance(unsigned I) {
       Runs[I][B] = std::sqrt(Runs[I][B] * Sum);
     scaleTo(I, To, Runs[I][B]);
   };
-  for (unsigned B = 0; B != Runs[I].size(); ++B)
+  for (unsigned B : FlowOrder[I])
     Visit(B, In[I][B], Out[I][B]);
-  for (unsigned B = Runs[I].size(); B-- != 0;)
+  for (unsigned B : llvm::reverse(FlowOrder[I]))
     Visit(B, Out[I][B], In[I][B]);
 }
 

@@ -193,6 +193,24 @@ def test_flow_decides_about_code_between_known_blocks() -> None:
     assert executed(counts, "instructions") == pytest.approx(400 * 2 + 400 * 15, rel=0.05)
 
 
+def test_flow_is_followed_wherever_code_lies() -> None:
+    # A loop that LLVM thinks goes round 16 times as often as it does. In it code forks again and again, and half of the
+    # blocks lie before the loop's first one.
+    forks = 9
+    first = forks + 1
+    blocks: list[dict[str, Any]] = [{"probes": ["A", 1]}]
+    for side in range(2):
+        if side:
+            last = 2 * forks + 2
+            blocks.append({"probes": ["A", 2], "predecessors": [0, 1, last, 0.97], "frequency": 16000.0})
+        for fork in range(forks):
+            before = [fork, 0.5, first + fork, 0.5] if fork else [first, 0.5]
+            blocks.append({"predecessors": before, "frequency": 8000.0, "counts": [0, 3]})
+    blocks.append({"predecessors": [forks, 1, last - 1, 1], "frequency": 16000.0})
+    counts = machine_counts([function("main", *blocks)], "0 A 1 30\n0 A 2 1000\n")
+    assert executed(counts, "instructions") == pytest.approx(30 + 1000 * (1 + 3 * forks + 1), rel=0.02)
+
+
 def test_a_block_where_paths_come_together_says_only_the_most() -> None:
     # Block 2 runs more often than block 0, which may still go there past block 1 as often as not.
     blocks = (
