@@ -348,6 +348,25 @@ def crossing_section(result: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def interval_section(result: dict[str, Any]) -> list[str]:
+    """What intervals' widths follow."""
+    lines = [
+        "## Widths of intervals",
+        "",
+        f"`{result['command']}`: ibex-fast, programs to train and validate on, projects left out. Widths are all "
+        "alike, or follow errors as all inputs tell them, or as a few amounts of change do. The interval score is the "
+        "width, and 20 times what errors go beyond.",
+        "",
+        "| | all alike: half width | score | all inputs: half width | score | amounts: half width | score | covered |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, ways in result["difficulties"].items():
+        cells = [f"{w['mean_half_width']:.3f} | {w['interval_score']:.3f}" for w in ways.values()]
+        covered = ", ".join(f"{w['coverage']:.1%}" for w in ways.values())
+        lines.append(f"| {name} | {' | '.join(cells)} | {covered} |")
+    return [*lines, ""]
+
+
 def fuzz_section(result: dict[str, Any]) -> list[str]:
     """How many ways of compiling have been compared with -O0."""
     lines = [
@@ -444,6 +463,7 @@ def main() -> None:
     for name, section in (
         ("prediction-speed", prediction_section),
         ("crossings", crossing_section),
+        ("intervals", interval_section),
         ("fuzz", fuzz_section),
         ("packages", package_section),
     ):

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mlcomp.estimator.intervals import ByAmounts
 from mlcomp.estimator.store import FLASH
 
 Floats = npt.NDArray[np.float64]
@@ -69,9 +70,21 @@ class Design:
             contents=self.contents[chosen],
         )
 
-    def indices(self, prefix: str) -> list[int]:
-        """Columns with a prefix, in order."""
-        return [i for i, name in enumerate(self.columns) if name.startswith(prefix)]
+    def indices(self, *prefixes: str) -> list[int]:
+        """Columns with one of the prefixes, in order."""
+        return [i for i, name in enumerate(self.columns) if name.startswith(prefixes)]
+
+    def difficulty(self, seed: int) -> ByAmounts:
+        """What learns how large errors are: from how much work, mix, code and IR change, and the predicted change."""
+        size_of_prediction = len(self.columns) + 1
+        amounts = [
+            (self.indices("work:"), self.indices("base:")),
+            (self.indices("change:"), []),
+            (self.indices("code:", "flash:"), []),
+            (self.indices("ir:"), []),
+            ([size_of_prediction], []),
+        ]
+        return ByAmounts(amounts, seed)
 
 
 def log_ratio(over: Floats, under: Floats, small: float) -> Floats:

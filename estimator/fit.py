@@ -81,7 +81,7 @@ def fit_metric(
     tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say, kinds)
     best = tried[0]
     y = data.targets[metric]
-    intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, settings.seed)
+    intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, data.difficulty(settings.seed))
     return Fitted(setting, metric, best.candidate.model.fit(data.x, y), intervals, Range.of(data.x), tried)
 
 
@@ -153,7 +153,9 @@ def left_out(fitted: Fitted, data: Design) -> dict[str, float]:
     model, y = fitted.tried[0].candidate.model, data.targets[fitted.metric]
     predicted = cross_validate(model, data, y, list(unseen_programs(data, 0)))
     tested = len(np.unique(data.projects[data.splits == "test"]))
-    mean, deviation = left_out_coverage(data.x, predicted, y, data.projects, COVER, 0, tested)
+    mean, deviation = left_out_coverage(
+        data.x, predicted, y, data.projects, COVER, fitted.intervals.difficulty, 0, tested
+    )
     return {"mean": mean, "deviation": deviation}
 
 

@@ -7,12 +7,14 @@ wider intervals, and a flag.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 from sklearn.model_selection import GroupKFold
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +24,8 @@ OUTSIDE = 0.005  # the share of columns that may be outside: the errors of rows 
 WIDER = 2.0  # times, outside
 RANGE = 0.25  # of a column's fitted range, that a value may lie beyond it
 DRAWS = 1000
+TREES = 60
+LEAF = 0.02  # of the rows, at least, in a leaf
 
 
 @dataclass(frozen=True)
@@ -60,19 +64,51 @@ def _inputs(x: Floats, predicted: Floats) -> Floats:
     return np.column_stack([x, predicted, np.abs(predicted)])
 
 
-def _difficulty(seed: int) -> Any:
+def by_all_inputs(seed: int) -> Any:
+    """A difficulty that is learned from every input."""
     return GradientBoostingRegressor(
         n_estimators=80, max_depth=3, learning_rate=0.08, subsample=0.5, max_features=0.2, random_state=seed
     )
 
 
-def _scores(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], seed: int) -> Floats:
+class ByAmounts(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A difficulty that is learned from a few sums of sizes: of differences of columns, or of columns.
+
+    Trees that see every column of a design learn its programs by heart.
+
+    Parameters
+    ----------
+    amounts : sequence of (sequence of int, sequence of int)
+        For each sum the columns and, for differences, as many that are taken from them.
+    seed : int
+        Of the trees.
+    """
+
+    def __init__(self, amounts: Sequence[tuple[Sequence[int], Sequence[int]]], seed: int = 0) -> None:
+        self.amounts = amounts
+        self.seed = seed
+
+    def _sums(self, z: Floats) -> Floats:
+        return np.column_stack(
+            [np.abs(z[:, over] - (z[:, under] if under else 0)).sum(1) for over, under in self.amounts]
+        )
+
+    def fit(self, z: Floats, y: Floats) -> ByAmounts:
+        trees = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=self.seed)
+        self.trees_ = trees.fit(self._sums(z), y)
+        return self
+
+    def predict(self, z: Floats) -> Floats:
+        return np.asarray(self.trees_.predict(self._sums(np.asarray(z))))
+
+
+def _scores(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], difficulty: Any) -> Floats:
     """Residuals (n,) by the half widths at factor 1, of difficulties and ranges that have not seen their group."""
     residuals = np.abs(predicted - y)
     z = _inputs(x, predicted)
     widths = np.empty(len(y))
     for train, test in GroupKFold(min(5, len(np.unique(groups)))).split(z, groups=groups):
-        unit = Intervals(_difficulty(seed).fit(z[train], residuals[train]), 1.0)
+        unit = Intervals(clone(difficulty).fit(z[train], residuals[train]), 1.0)
         widths[test] = unit.half_widths(x[test], predicted[test], Range.of(x[train]).outside(x[test]))
     return np.asarray(residuals / widths)
 
@@ -85,24 +121,33 @@ def _factor(scores: Floats, groups: int, cover: float) -> float:
     return float(np.quantile(scores, min(1.0, cover * (1 + 1 / groups))))
 
 
-def calibrate(x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], cover: float, seed: int) -> Intervals:
+def calibrate(
+    x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], cover: float, difficulty: Any
+) -> Intervals:
     """Intervals that cover the share `cover` of rows of groups that were not seen.
 
-    `predicted` (n,) for rows (n, d) of `groups` (n,) must come from cross-validation.
+    `predicted` (n,) for rows (n, d) of `groups` (n,) must come from cross-validation. `difficulty`, a regressor that is
+    not fitted, learns the sizes of errors from rows, predictions and their sizes (n, d + 2).
     """
-    factor = _factor(_scores(x, predicted, y, groups, seed), len(np.unique(groups)), cover)
-    difficulty = _difficulty(seed).fit(_inputs(x, predicted), np.abs(predicted - y))
-    return Intervals(difficulty, factor)
+    factor = _factor(_scores(x, predicted, y, groups, difficulty), len(np.unique(groups)), cover)
+    return Intervals(clone(difficulty).fit(_inputs(x, predicted), np.abs(predicted - y)), factor)
 
 
 def left_out_coverage(
-    x: Floats, predicted: Floats, y: Floats, groups: npt.NDArray[Any], cover: float, seed: int, drawn: int
+    x: Floats,
+    predicted: Floats,
+    y: Floats,
+    groups: npt.NDArray[Any],
+    cover: float,
+    difficulty: Any,
+    seed: int,
+    drawn: int,
 ) -> tuple[float, float]:
     """The share of rows that intervals cover which the other groups calibrate, as a mean over groups left out in turn.
 
     And its standard deviation over samples of `drawn` groups: how much the same share may differ on so many by chance.
     """
-    scores = _scores(x, predicted, y, groups, seed)
+    scores = _scores(x, predicted, y, groups, difficulty)
     names = np.unique(groups)
     rows = np.array([(groups == name).sum() for name in names])
     covered = np.array(

@@ -16,6 +16,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
 
+from mlcomp.estimator.intervals import ByAmounts
 from mlcomp.estimator.kinds import LEAST, Mixed, Proportional, Refined, Roofline
 
 OPSET = 17
@@ -37,6 +38,8 @@ def export(model: Any, width: int) -> onnx.ModelProto:
         return _mixed(model, width)
     if isinstance(model, VotingRegressor):
         return _voting(model, width)
+    if isinstance(model, ByAmounts):
+        return _by_amounts(model, width)
     if isinstance(model, DummyRegressor):
         nodes = [
             helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=1),
@@ -162,6 +165,25 @@ def _regressor(model: Any, width: int) -> onnx.ModelProto:
     del converted.graph.output[:]
     converted.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", 1]))
     return _with_opsets(converted)
+
+
+def _by_amounts(model: ByAmounts, width: int) -> onnx.ModelProto:
+    nodes, constants = [], [numpy_helper.from_array(np.array([1], np.int64), "axes")]
+    for number, sides in enumerate(model.amounts):
+        values = [f"{number}/{side}" for side, columns in zip(("over", "under"), sides, strict=True) if columns]
+        for value, columns in zip(values, sides, strict=False):
+            constants.append(numpy_helper.from_array(np.asarray(columns, np.int64), f"{value}_columns"))
+            nodes.append(helper.make_node("Gather", ["x", f"{value}_columns"], [value], axis=1))
+        if len(values) == 2:
+            nodes.append(helper.make_node("Sub", values, [f"{number}/difference"]))
+            values = [f"{number}/difference"]
+        nodes.append(helper.make_node("Abs", values, [f"{number}/sizes"]))
+        nodes.append(helper.make_node("ReduceSum", [f"{number}/sizes", "axes"], [f"{number}/sum"], keepdims=1))
+    trees = compose.add_prefix(_regressor(model.trees_, len(model.amounts)), "t/").graph
+    sums = [f"{number}/sum" for number in range(len(model.amounts))]
+    nodes += [helper.make_node("Concat", sums, ["t/x"], axis=1), *trees.node]
+    nodes.append(helper.make_node("Identity", [f"t/{OUTPUT}"], [OUTPUT]))
+    return _model(nodes, [*constants, *trees.initializer], width, "amounts")
 
 
 def _mixed(model: Mixed, width: int) -> onnx.ModelProto:

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from mlcomp.estimator.intervals import Intervals, Range, calibrate
+from mlcomp.estimator.intervals import Intervals, Range, by_all_inputs, calibrate
 from mlcomp.estimator.kinds import Mixed
 from mlcomp.estimator.metrics import relative_errors
 from mlcomp.estimator.networks import blocks, loops
@@ -254,7 +254,7 @@ def fit_layer(name: str, x: Floats, y: Floats, groups: npt.NDArray[Any], seed: i
     chosen = "mixed" if best["mixed"][0] <= CLOSE * least else min(best, key=lambda kind: best[kind][0])
     predicted = best[chosen][3]
     part = np.random.default_rng(seed).permutation(len(y))[:LONGEST_CALIBRATION]
-    intervals = calibrate(x[part], predicted[part], y[part], groups[part], COVER, seed)
+    intervals = calibrate(x[part], predicted[part], y[part], groups[part], COVER, by_all_inputs(seed))
     return LayerModel(
         name,
         len(y),

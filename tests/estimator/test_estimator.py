@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +24,12 @@ from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import selection, store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
 from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_metric, evaluate_seen, fit, fit_metric, save
-from mlcomp.estimator.intervals import Range, calibrate, left_out_coverage
+from mlcomp.estimator.intervals import ByAmounts, Range, by_all_inputs, calibrate, left_out_coverage
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
 from mlcomp.estimator.onnx_export import export
 from mlcomp.estimator.selection import Candidate, Tried, priors, regressors, select, unseen_builds, unseen_programs
+from mlcomp.passes_features.native_model import Engine, Model
 from mlcomp.passes_features.session import crossing_kinds, feature_names, machine_kinds
 
 KINDS, FEATURES, CROSSINGS = machine_kinds(), feature_names(), crossing_kinds()
@@ -190,6 +191,19 @@ def test_every_model_predicts_the_same_as_onnx(designs: dict[str, Design], tmp_p
         assert np.quantile(difference, 0.95) < 1e-4, (name, difference.max())
 
 
+def test_difficulties_of_designs_are_the_same_in_both_engines(designs: dict[str, Design], tmp_path: Path) -> None:
+    for setting, data in designs.items():
+        y = data.targets["cycles"]
+        z = np.column_stack([data.x, y, np.abs(y)]).astype(np.float32)
+        fitted = data.difficulty(0).fit(z, np.abs(y))
+        path = tmp_path / f"{setting}.onnx"
+        path.write_bytes(export(fitted, z.shape[1]).SerializeToString())
+        for engine in get_args(Engine):
+            with Model(path, engine) as model:
+                found = [model.run(row)[0] for row in z]
+            assert np.abs(found - fitted.predict(z)).max() < 1e-5, (setting, engine)
+
+
 def test_folds_leave_out_projects_or_builds(designs: dict[str, Design]) -> None:
     data = designs["static"]
     for train, test in unseen_programs(data, 0):
@@ -199,13 +213,17 @@ def test_folds_leave_out_projects_or_builds(designs: dict[str, Design]) -> None:
         assert set(data.programs[train]) == set(data.programs[test])
 
 
-def test_intervals_cover_what_they_promise() -> None:
+SUMS = ByAmounts([([0], []), ([1, 2], [2, 3])])
+
+
+@pytest.mark.parametrize("difficulty", [by_all_inputs(0), SUMS])
+def test_intervals_cover_what_they_promise(difficulty: Any) -> None:
     random = np.random.default_rng(3)
     x = random.uniform(0, 1, (3000, 4))
     groups = np.repeat(np.arange(100), 30)
     spread = 0.01 + 0.1 * x[:, 0]  # some rows are harder
     y = random.normal(0, 1, 3000) * spread
-    intervals = calibrate(x[:2000], np.zeros(2000), y[:2000], groups[:2000], 0.9, 0)
+    intervals = calibrate(x[:2000], np.zeros(2000), y[:2000], groups[:2000], 0.9, difficulty)
     inside = np.zeros(1000, bool)
     half = intervals.half_widths(x[2000:], np.zeros(1000), inside)
     assert 0.86 < float((np.abs(y[2000:]) <= half).mean()) < 0.94
@@ -215,15 +233,24 @@ def test_intervals_cover_what_they_promise() -> None:
     )
 
 
+def test_difficulties_by_amounts_see_sizes_of_sums_only() -> None:
+    random = np.random.default_rng(3)
+    z = random.uniform(0, 1, (500, 4))
+    fitted = clone(SUMS).fit(z, 0.1 * z[:, 0])
+    moved = z * [-1, 1, 1, 1] + [0, 0.2, 0.2, 0.2]
+    assert fitted.predict(z) == pytest.approx(fitted.predict(moved))
+    assert np.corrcoef(fitted.predict(z), z[:, 0])[0, 1] > 0.9
+
+
 def test_coverage_of_any_group_left_out() -> None:
     random = np.random.default_rng(3)
     x = random.uniform(0, 1, (2000, 4))
     groups = np.repeat(np.arange(50), 40)
     predicted, noise = np.zeros(2000), random.normal(0, 0.1, 2000)
-    mean, alone = left_out_coverage(x, predicted, noise, groups, 0.9, 0, 10)
+    mean, alone = left_out_coverage(x, predicted, noise, groups, 0.9, SUMS, 0, 10)
     assert 0.89 < mean < 0.93
     # Rows of a group that err together make samples of groups differ.
-    _, together = left_out_coverage(x, predicted, noise[groups] + noise / 10, groups, 0.9, 0, 10)
+    _, together = left_out_coverage(x, predicted, noise[groups] + noise / 10, groups, 0.9, SUMS, 0, 10)
     assert alone < 0.03 < 0.06 < together
 
 
