@@ -670,16 +670,25 @@ void Program::makeEdges() {
 std::vector<unsigned> Program::flowOrder(unsigned I) const {
   std::vector<bool> Seen(Runs[I].size());
   std::vector<unsigned> Order;
-  std::function<void(unsigned)> Visit = [&](unsigned B) {
+  std::vector<std::pair<unsigned, unsigned>> Open; // blocks, and how many of their ways are left
+  auto Enter = [&](unsigned B) {
+    if (!Seen[B])
+      Open.emplace_back(B, Out[I][B].size());
     Seen[B] = true;
-    for (unsigned Index : llvm::reverse(Out[I][B]))
-      if (unsigned To = Edges[I][Index].To; !Seen[To])
-        Visit(To);
-    Order.push_back(B);
   };
-  for (unsigned B = Seen.size(); B-- != 0;)
-    if (!Seen[B] && (B == 0 || Functions[I].Blocks[B].Predecessors.empty()))
-      Visit(B);
+  for (unsigned First = Seen.size(); First-- != 0;) {
+    if (First == 0 || Functions[I].Blocks[First].Predecessors.empty())
+      Enter(First);
+    while (!Open.empty()) {
+      auto &[B, Left] = Open.back();
+      if (Left != 0) {
+        Enter(Edges[I][Out[I][B][--Left]].To);
+      } else {
+        Order.push_back(B);
+        Open.pop_back();
+      }
+    }
+  }
   std::reverse(Order.begin(), Order.end());
   return Order;
 }
