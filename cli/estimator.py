@@ -66,7 +66,8 @@ def seconds_option(command: Any) -> Any:
         show_default=True,
         type=click.FloatRange(0, 1e6),
         callback=is_number,
-        help="CPU time for each metric's choice of a model, by known costs; one of each kind is always tried.",
+        help="CPU time for each choice of a metric's model, by known costs; simple models and one of each kind "
+        "are always compared, which takes some minutes on the shipped stores.",
     )(command)
 
 
@@ -91,7 +92,8 @@ def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
     rows = store.read(path or shipped[0]).to_pylist()
     name = next((n for n in names if any(row["platform"] == n for row in rows)), None)
     if name is None:
-        raise DataError(f"the profile store has no rows of platform '{platform}'")
+        others = sorted({row["platform"] for row in rows})
+        raise DataError(f"the profile store has no rows of platform '{platform}', but of {', '.join(others)}")
     if name != platform:
         click.echo(f"the profile is {name}'s, of the same core", err=True)
     mine = [row for row in rows if row["platform"] == name]
@@ -100,13 +102,13 @@ def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
 
 def new_folder(path: Path) -> Path:
     """`path`, when something can be made there; raises `DataError` if not."""
+    if other := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
+        raise DataError(f"'{other}' is no folder")
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryDirectory(dir=path.absolute().parent).cleanup()
     except OSError as problem:
         raise DataError(f"'{path}' cannot be made: {problem.strerror}") from problem
-    if path.exists() and not path.is_dir():
-        raise DataError(f"'{path}' is no folder")
     return path
 
 
@@ -133,17 +135,24 @@ def fit(
         settings = Settings(platform, seconds, seed, jobs)
         fitted = fit_all(designs, settings, report)
         save(fitted, designs, settings, folder)
-        unseen = evaluate_fitted(fitted, designs, jobs) if has_test_programs(designs) else {}
+        unseen = {}
+        if has_test_programs(designs):
+            report("predicting the test programs, also from fewer projects and by other kinds of models")
+            unseen = evaluate_fitted(fitted, designs, jobs)
         table = {"platform": platform, "unseen": unseen}
         (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
     except (DataError, PlatformError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
-    if not unseen:
-        click.echo("the profile store has no test programs to give figures of", err=True)
     projects = {project for data in designs.values() for project in data.projects[data.splits != "test"]}
     if len(projects) < FEW:
         click.echo(f"fitted on {len(projects)} projects; intervals of 90 % need {FEW} to be trusted", err=True)
-    show(table, as_json)
+    if unseen or as_json:
+        show(table, as_json)
+    else:
+        click.echo("the profile store has no test programs; errors are those of cross-validation", err=True)
+        best = [(one.setting, one.metric, one.tried[0]) for one in fitted]
+        cells = [(s, m, label(t.candidate.kind, t.candidate.name), percent(t.error)) for s, m, t in best]
+        print_table(("counts", "metric", "model", "mean error"), cells)
     click.echo(f"estimator: {folder}", err=True)
 
 
@@ -214,7 +223,10 @@ def show(table: dict[str, Any], as_json: bool) -> None:
                 "-",
             )
         )
-    headings = ("setting", "metric", "model", "mean error", "regret of 20", "Spearman", "90 % cover", "any left out")
+    headings = (
+        *("setting", "metric", "model", "mean error", "regret of 20", "Spearman"),
+        *("in 90 % intervals", "any project left out"),
+    )
     return print_table(headings, lines)
 
 
@@ -262,10 +274,14 @@ def predict(
         kernel = Kernel("program", "program", "", "", tuple(map(str, sources)), flags=flags, folder=Path("/"))
         program = Program(kernel, place)
         rows = predicted_rows(program, known, builds, run_once)
-        if not program.can_be_linked:
-            click.echo("the program cannot be linked: where its code will lie is left to chance", err=True)
+        if program.link_problem:
+            text = f"{program.link_problem}; without a whole program it is not known how its code will be aligned"
+            click.echo(f"warning: {text}", err=True)
     except (DataError, ExportError, PlatformError, NativeError, ProfileError) as problem:
         raise click.ClickException(str(problem)) from problem
+    units = {m.name: m.unit for m in place.metrics} | {"flash": "bytes"}
+    for row in rows:
+        row["unit"] = units[row["metric"]]
     if as_json:
         return print_json(rows)
     for row in rows:
@@ -274,15 +290,15 @@ def predict(
                 f"probes, with which builds are described, change {row['metric']} of -O3 by {row['ratio'] - 1:+.1%}",
                 err=True,
             )
-    headings = ["build", "metric", "against -O3", "90 % interval", *(["value"] if run_once else []), ""]
+    headings = ["build", "metric", "against -O3", "90 % interval", *(["value"] if run_once else []), "inputs"]
     cells = [
         (
             r["build"],
             r["metric"],
             f"{r['ratio']:.3f}",
             f"{r['low']:.3f} - {r['high']:.3f}",
-            *([f"{r['value']:,.0f}"] if run_once else []),
-            "outside" if r["outside"] else "",
+            *([f"{r['value']:,.0f} {r['unit']}"] if run_once else []),
+            "far from what was fitted" if r["outside"] else "",
         )
         for r in rows
     ]

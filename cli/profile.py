@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from pathlib import Path
 
@@ -26,7 +27,9 @@ from mlcomp.training.programs import jobs_for, profile_again, profile_programs, 
 @click.option("--table", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another kernels.toml.")
 @click.option("--builds", "count", default=150, show_default=True, type=click.IntRange(1), help="Ways to compile.")
 @click.option("--seed", default=0, show_default=True, help="Of the ways to compile.")
-@click.option("--out", type=click.Path(path_type=Path), help="The store's folder; build/profile unless given.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="The store's folder; build/profile unless given."
+)
 @click.option("--pack", type=click.Path(path_type=Path), help="When all is measured, also write one file.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the programs in this folder.")
 @click.option("--like", help="Run the kept programs of this platform's rows again, on others of its target.")
@@ -57,6 +60,10 @@ def profile(
             raise click.UsageError("platforms of one call must share a target")
         for name in names:
             find_platform(name).prepare(lambda text: click.echo(text, err=True))
+        work = []
+        if not like:
+            target = find_platform(names[0]).target_name
+            work = jobs_for(chosen_kernels(programs, split, table), names, builds(target, count, seed), keep)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
             if like:
@@ -68,9 +75,7 @@ def profile(
                     advance = functools.partial(progress.advance, again)
                     profile_again(known, find_platform(name), keep, folder, jobs, advance)
             else:
-                target = find_platform(names[0]).target_name
-                work = jobs_for(chosen_kernels(programs, split, table), names, builds(target, count, seed), keep)
-                task = progress.add_task("profiling", total=len(work))
+                task = progress.add_task("profiling, tens of builds", total=len(work))
                 profile_programs(work, folder, jobs, lambda _: progress.advance(task))
         rows = store.read(folder)
         if pack:
@@ -99,7 +104,9 @@ def chosen_kernels(programs: tuple[str, ...], split: str | None, table: Path | N
     chosen = kernels(split, table)
     unknown = sorted(set(programs) - {k.name for k in chosen})
     if unknown:
-        raise click.UsageError(f"there is no program '{unknown[0]}'")
+        alike = difflib.get_close_matches(unknown[0], [k.name for k in chosen])
+        hint = f"; did you mean {', '.join(alike)}?" if alike else "; kernels/kernels.toml names them"
+        raise click.UsageError(f"there is no program '{unknown[0]}'{hint}")
     usable = usable_kernels([k for k in chosen if not programs or k.name in programs])
     if missing := len(programs or chosen) - len(usable):
         click.echo(f"{missing} programs are left out: run mlcomp corpus fetch for their packages", err=True)

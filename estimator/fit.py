@@ -7,6 +7,7 @@ and metric. Models are chosen by cross-validation on training and validation pro
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -25,9 +26,9 @@ from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, Floats
 from mlcomp.estimator.intervals import Intervals, Range, calibrate, left_out_coverage
 from mlcomp.estimator.metrics import relative_errors, summary
 from mlcomp.estimator.onnx_export import export
-from mlcomp.estimator.selection import Tried, cross_validate, select, unseen_builds, unseen_programs
+from mlcomp.estimator.selection import Tried, cross_validate, label, select, unseen_builds, unseen_programs
 
-FORMAT = 1
+FORMAT = 2
 COVER = 0.9
 LEARNING = (0.1, 0.2, 0.4, 0.7, 1.0)  # shares of the projects
 FEWEST = 3
@@ -80,6 +81,7 @@ def fit_metric(
 
     tried = select(data, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say, kinds)
     best = tried[0]
+    say(f"{metric}: {label(best.candidate.kind, best.candidate.name)} is chosen; fitting it and its intervals")
     y = data.targets[metric]
     intervals = calibrate(data.x, best.predicted, y, data.projects, COVER, data.difficulty(settings.seed))
     return Fitted(setting, metric, best.candidate.model.fit(data.x, y), intervals, Range.of(data.x), tried)
@@ -265,6 +267,7 @@ def save(fitted: list[Fitted], designs: dict[str, Design], settings: Settings, o
             "cover": COVER,
             "rows": {s: len(d) for s, d in designs.items()},
             "models": models,
+            "sha256": {path.name: _digest(path) for path in sorted(folder.glob("*.onnx"))},
         }
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         if out.exists():
@@ -276,10 +279,11 @@ def run_onnx(path: Path, x: npt.NDArray[np.float32]) -> Floats:
     """Outputs of a model (n,) for inputs (n, d), by ONNX Runtime."""
     from mlcomp.policies.inference import open_model
 
-    model = open_model(path)
-    if model.get_inputs()[0].shape[1] != x.shape[1]:
-        raise DataError(f"'{path}' is not the model that the estimator describes")
-    return np.asarray(model.run(None, {"x": x})[0], np.float64).ravel()
+    return np.asarray(open_model(path).run(None, {"x": x})[0], np.float64).ravel()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Estimator:
@@ -295,7 +299,8 @@ class Estimator:
         try:
             self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
             if self.manifest["format"] != FORMAT:
-                raise DataError(f"estimator '{folder}' has format {self.manifest['format']}, this build reads {FORMAT}")
+                raise DataError(f"estimator '{folder}' is of another version of mlcomp: fit it again")
+            dict(self.manifest["sha256"])
             self._models = {(m["setting"], m["metric"]): m for m in self.manifest["models"]}
             damaged = next((key for key, m in self._models.items() if not _is_whole(*key, m)), None)
         except (OSError, ValueError, KeyError, TypeError) as problem:
@@ -322,12 +327,18 @@ class Estimator:
         x = x[:, [places[name] for name in model["columns"]]]
         if not np.isfinite(x).all():
             raise DataError("the input has values that are no numbers")
-        name = f"{setting}-{metric}"
-        predicted = run_onnx(self.folder / f"{name}.onnx", x.astype(np.float32))
-        z = np.column_stack([x, predicted, np.abs(predicted)]).astype(np.float32)
-        difficulty = run_onnx(self.folder / f"{name}-difficulty.onnx", z)
+        predicted = self._run(f"{setting}-{metric}.onnx", x)
+        difficulty = self._run(
+            f"{setting}-{metric}-difficulty.onnx", np.column_stack([x, predicted, np.abs(predicted)])
+        )
         outside = Range(np.array(model["low"]), np.array(model["high"])).outside(x)
         return predicted, Intervals(_Constant(difficulty), model["factor"]).half_widths(x, predicted, outside), outside
+
+    def _run(self, name: str, x: Floats) -> Floats:
+        path = self.folder / name
+        if not path.exists() or _digest(path) != self.manifest["sha256"].get(name):
+            raise DataError(f"'{self.folder}' is no estimator: {name} is missing or damaged; fit it again")
+        return run_onnx(path, x.astype(np.float32))
 
 
 def _is_whole(setting: str, metric: str, model: dict[str, Any]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,13 +71,12 @@ def write_part(folder: Path, key: str, rows: Iterable[Mapping[str, Any]]) -> Non
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    os.close(handle)
+    scratch = path.with_name(f".writing-{os.getpid()}-{path.stem}")
     try:
         pq.write_table(table, scratch, compression="zstd", compression_level=12)
-        Path(scratch).replace(path)
+        scratch.replace(path)
     finally:
-        Path(scratch).unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
 
 
 def read(store: Path) -> pa.Table:
@@ -93,8 +91,10 @@ def read(store: Path) -> pa.Table:
     for part in parts:
         try:
             tables.append(pq.read_table(part))
+        except pa.ArrowInvalid as problem:
+            raise StoreError(f"'{part}' is damaged or no Parquet file") from problem
         except (OSError, pa.ArrowException) as problem:
-            raise StoreError(f"'{part}' is damaged: {str(problem).splitlines()[0]}") from problem
+            raise StoreError(f"'{part}' cannot be read: {str(problem).splitlines()[0]}") from problem
         schema = tables[-1].schema
         if not schema.equals(SCHEMA) or (schema.metadata or {}).get(MARK) != SCHEMA.metadata[MARK]:
             raise StoreError(f"'{part}' is not a profile store of this version")

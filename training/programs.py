@@ -80,6 +80,7 @@ class Made:
 
     functions: list[str]  # for each module
     program: bytes  # linked, if it can be
+    link_problem: str  # why not
     flash: float  # of what the linker keeps
     features: npt.NDArray[np.float32]
 
@@ -149,9 +150,9 @@ class Program:
         return column_names(machine_kinds(), feature_names(), () if crossings is None else crossing_kinds())
 
     @property
-    def can_be_linked(self) -> bool:
-        """Whether it is a whole program: only then it is known where its code lies."""
-        return bool(self._made(Build(LEVELS[0])).program)
+    def link_problem(self) -> str:
+        """Why it is no whole program, of which it is known where its code lies; empty if it is one."""
+        return self._made(Build(LEVELS[0])).link_problem
 
     def anchors(self, known: str) -> dict[str, float]:
         """Each metric of the baseline per instruction that it is estimated to execute, by column name."""
@@ -178,14 +179,16 @@ class Program:
     def _made(self, build: Build) -> Made:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
             objects, compiled = self.compile(build, Path(name))
+            program, problem = b"", ""
             try:
                 self.platform.link(objects, Path(name, "program.elf"))
                 program = Path(name, "program.elf").read_bytes()
-            except PlatformError:
-                program = b""
+            except PlatformError as unlinked:
+                problem = str(unlinked)
             objects, _ = self.compile(build, Path(name), probed=False)
             flash = float(sum(object_sizes(objects, self.platform).values()))
-        return Made([c.functions for c in compiled], program, flash, combined_features([c.features for c in compiled]))
+        features = combined_features([c.features for c in compiled])
+        return Made([c.functions for c in compiled], program, problem, flash, features)
 
     def _described(self, build: Build, known: str) -> Described:
         made = self._made(build)

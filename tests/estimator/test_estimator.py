@@ -366,7 +366,7 @@ def test_the_command_fits_and_refuses_other_platforms(rows: list[dict[str, Any]]
     assert json.loads(result.stdout)["unseen"]["profiled"]["cycles"]["mean_error"] < 0.02
     assert Estimator(tmp_path / "fitted").manifest["platform"] == "made-up"
     result = CliRunner().invoke(command, [*words, "elsewhere"])
-    assert result.exit_code == 1 and "no rows of platform 'elsewhere'" in result.output
+    assert result.exit_code == 1 and "no rows of platform 'elsewhere', but of made-up" in result.output
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,8 @@ def test_without_test_programs_there_is_an_estimator_but_no_figures(rows: list[d
     store.write_part(tmp_path / "store", "all", [{**row, **common} for row in rows if row["project"] in few])
     words = ["--store", str(tmp_path / "store"), "--seconds", "0", "--platform", "made-up"]
     result = CliRunner().invoke(command, ["fit", *words, "--out", str(tmp_path / "fitted")])
-    assert result.exit_code == 0 and "no test programs" in result.output
+    assert result.exit_code == 0 and "no test programs; errors are those of cross-validation" in result.output
+    assert result.stdout.count("cycles ") == 2  # by static and by profiled counts
     assert "fitted on 5 projects; intervals of 90 % need 10" in result.output
     assert Estimator(tmp_path / "fitted").keys
     result = CliRunner().invoke(command, ["evaluate", *words])
@@ -420,6 +421,8 @@ def test_without_test_programs_there_is_an_estimator_but_no_figures(rows: list[d
         ({"metric": "love"}, "no model that can be used"),
         ({"setting": "x"}, "no model that can be used"),
         ({"high": None}, "no model that can be used"),
+        ({"sha256": None}, "is damaged"),
+        ({"format": 1}, "fit it again"),
         ({}, "is of platform 'made-up'"),
     ],
 )
@@ -433,11 +436,16 @@ def test_a_damaged_estimator_is_refused(saved: Path, tmp_path: Path, change: dic
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit) and message in result.output
 
 
-def test_a_model_of_other_columns_is_refused(designs: dict[str, Design], saved: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["static-flash.onnx", "static-cycles-difficulty.onnx", "estimator.json", None])
+def test_models_that_are_not_the_estimators_are_refused(
+    designs: dict[str, Design], saved: Path, tmp_path: Path, other: str | None
+) -> None:
     folder = Path(shutil.copytree(saved, tmp_path / "copy"))
-    (folder / "static-cycles-difficulty.onnx").replace(folder / "static-cycles.onnx")
+    (folder / "static-cycles.onnx").unlink()
+    if other:
+        shutil.copy(folder / other, folder / "static-cycles.onnx")
     data = designs["static"]
-    with pytest.raises(DataError, match="not the model"):
+    with pytest.raises(DataError, match=r"static-cycles\.onnx is missing or damaged"):
         Estimator(folder).predict("static", "cycles", data.columns, data.x)
 
 
@@ -476,6 +484,7 @@ def test_a_program_unlike_all_that_was_fitted_is_flagged_and_its_interval_is_wid
         (["fit", "--platform", "abacus"], "unknown platform"),
         (["fit", "--platform", "ibex-wb"], "no profile store of platform"),
         (["fit", "--platform", "host", "--out", "/proc/x"], "cannot be made"),
+        (["fit", "--platform", "host", "--out", f"{__file__}/x"], "is no folder"),
         (["fit", "--platform", "host", "--seconds", "nan"], "is no number"),
         (["fit", "--platform", "host", "--seconds", "-1"], "not in the range"),
         (["fit", "--platform", "host", "--seed", "-1"], "not in the range"),

@@ -129,7 +129,7 @@ def test_inputs_have_crossings_where_they_matter(
     (tmp_path / "unit.c").write_text(source)
     find_platform(platform).prepare()
     program = Program(Kernel("k", "k", "train", "", ("unit.c",), folder=tmp_path), find_platform(platform))
-    assert program.can_be_linked == linked
+    assert (program.link_problem == "") == linked
     assert ("work:crossings" in program.columns) == crossings
     x = program.inputs([Build("O3"), Build("Oz")], program.static_counts)
     assert x.shape == (2, len(program.columns)) and np.isfinite(x).all()
