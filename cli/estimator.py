@@ -139,20 +139,29 @@ def fit(
         if has_test_programs(designs):
             report("predicting the test programs, also from fewer projects and by other kinds of models")
             unseen = evaluate_fitted(fitted, designs, jobs)
-        table = {"platform": platform, "unseen": unseen}
+        chosen: list[dict[str, Any]] = [
+            {
+                "setting": one.setting,
+                "metric": one.metric,
+                "model": label(one.tried[0].candidate.kind, one.tried[0].candidate.name),
+                "error": one.tried[0].error,
+            }
+            for one in fitted
+        ]
+        table = {"platform": platform, "chosen": chosen, "unseen": unseen}
         (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
     except (DataError, PlatformError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
     projects = {project for data in designs.values() for project in data.projects[data.splits != "test"]}
     if len(projects) < FEW:
         click.echo(f"fitted on {len(projects)} projects; intervals of 90 % need {FEW} to be trusted", err=True)
+    if not unseen:
+        click.echo("the profile store has no test programs; errors are those of cross-validation", err=True)
     if unseen or as_json:
         show(table, as_json)
     else:
-        click.echo("the profile store has no test programs; errors are those of cross-validation", err=True)
-        best = [(one.setting, one.metric, one.tried[0]) for one in fitted]
-        cells = [(s, m, label(t.candidate.kind, t.candidate.name), percent(t.error)) for s, m, t in best]
-        print_table(("counts", "metric", "model", "mean error"), cells)
+        headings = ("counts", "metric", "model", "mean error")
+        print_table(headings, [(c["setting"], c["metric"], c["model"], percent(c["error"])) for c in chosen])
     click.echo(f"estimator: {folder}", err=True)
 
 
