@@ -18,7 +18,7 @@ import click
 import numpy as np
 from scipy.optimize import nnls
 
-from mlcomp.cli.estimator import designs_of
+from mlcomp.cli.estimator import PROFILES, designs_of
 from mlcomp.estimator import store
 from mlcomp.estimator.design import BASELINE, Design, Floats
 from mlcomp.estimator.metrics import summary
@@ -26,7 +26,6 @@ from mlcomp.estimator.selection import unseen_programs
 
 COUNTING = "ibex-fast"
 CORES = (COUNTING, "cv32e40p")
-PROFILES = Path(__file__).parent.parent / "estimator" / "profiles"
 EVENTS = (
     "instructions",
     "loads",

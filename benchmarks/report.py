@@ -6,7 +6,7 @@ python benchmarks/report.py > docs/results.md
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -323,48 +323,54 @@ PACKAGE_CPU = {"size-effort-0": 1.1, "size-effort-1": 2.0, "time-effort-0": 1.1,
 FUZZ_RUNS = 20_000
 
 
+def table_section(title: str, text: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A section with a table under a paragraph."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return [f"## {title}", "", text, "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
+
+
 def crossing_section(result: dict[str, Any]) -> list[str]:
     """What layout matters on cores that fetch words."""
     told = result["told"]
-    lines = [
-        "## Layout of code",
-        "",
+    text = (
         f"`{result['command']}`, {told['builds']} builds of the programs to train and validate on. Jumps to "
         f"instructions that lie in two words are {told['median_share_of_cycles']:.1%} of a build's cycles in the "
         f"median, at most {told['largest_share_of_cycles']:.0%}. Told by the linked program and a profile of its "
         f"source, without the libraries' own, they are off by {told['mean_error_of_own_code']:.2%} of cycles on "
         f"average, {told['median_error_of_own_code']:.2%} in the median. Cycles as a linear model of what was counted, "
-        "projects left out:",
-        "",
-        "| core | without: error | Spearman | regret of 20 | with: error | Spearman | regret of 20 |",
-        "|---|---|---|---|---|---|---|",
+        "projects left out:"
+    )
+    figures = ("error", "Spearman", "regret of 20")
+    headings = ["core", *(f"{way} crossings: {name}" for way in ("without", "with") for name in figures)]
+    rows = [
+        [core, *(cell for way in ("without", "with") for cell in model_cells(ways[way]))]
+        for core, ways in result["cores"].items()
     ]
-    for core, rows in result["cores"].items():
-        cells = [
-            f"{r['mean_error']:.2%} | {r['spearman']:.3f} | {r['regret_of_20']:.2%}"
-            for r in (rows["without"], rows["with"])
-        ]
-        lines.append(f"| {core} | {' | '.join(cells)} |")
-    return [*lines, ""]
+    return table_section("Layout of code", text, headings, rows)
+
+
+def model_cells(figures: dict[str, float]) -> list[str]:
+    return [f"{figures['mean_error']:.2%}", f"{figures['spearman']:.3f}", f"{figures['regret_of_20']:.2%}"]
 
 
 def interval_section(result: dict[str, Any]) -> list[str]:
     """What intervals' widths follow."""
-    lines = [
-        "## Widths of intervals",
-        "",
+    text = (
         f"`{result['command']}`: ibex-fast, programs to train and validate on, projects left out. Widths are all "
         "alike, or follow errors as all inputs tell them, or as a few amounts of change do. The interval score is the "
-        "width, and 20 times what errors go beyond.",
-        "",
-        "| | all alike: half width | score | all inputs: half width | score | amounts: half width | score | covered |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, ways in result["difficulties"].items():
-        cells = [f"{w['mean_half_width']:.3f} | {w['interval_score']:.3f}" for w in ways.values()]
-        covered = ", ".join(f"{w['coverage']:.1%}" for w in ways.values())
-        lines.append(f"| {name} | {' | '.join(cells)} | {covered} |")
-    return [*lines, ""]
+        "width, and 20 times what errors go beyond."
+    )
+    names = ("all alike", "all inputs", "amounts")
+    headings = ["", *(f"{name}: {figure}" for name in names for figure in ("half width", "score", "covered"))]
+    rows = []
+    for metric, ways in result["difficulties"].items():
+        cells = [
+            cell
+            for way in ways.values()
+            for cell in (f"{way['mean_half_width']:.3f}", f"{way['interval_score']:.3f}", f"{way['coverage']:.1%}")
+        ]
+        rows.append([metric, *cells])
+    return table_section("Widths of intervals", text, headings, rows)
 
 
 def fuzz_section(result: dict[str, Any]) -> list[str]:

@@ -509,8 +509,6 @@ public:
     }
     estimate();
     makeEdges();
-    for (unsigned I = 0; I != Functions.size(); ++I)
-      FlowOrder.push_back(flowOrder(I));
   }
 
   void follow(const SourceCounts &Known);
@@ -571,7 +569,7 @@ private:
   std::vector<std::vector<double>> Runs;                   ///< By function and block: what flows into it.
   std::vector<std::vector<Edge>> Edges;                    ///< By function.
   std::vector<std::vector<std::vector<unsigned>>> In, Out; ///< Edges by function and block.
-  std::vector<std::vector<unsigned>> FlowOrder;            ///< Blocks by function.
+  std::vector<std::vector<unsigned>> FlowOrder;            ///< Blocks by function, where there is evidence.
   std::vector<std::vector<Evidence>> Evident;              ///< By function and block.
   std::vector<Constraint> Constraints;
   std::vector<unsigned> Order; ///< Callers before callees, but in recursion.
@@ -841,6 +839,8 @@ bool Program::hasEvidence(unsigned I) const {
 /// into them.
 void Program::follow(const SourceCounts &Known) {
   gather(Known);
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    FlowOrder.push_back(hasEvidence(I) ? flowOrder(I) : std::vector<unsigned>());
   for (unsigned I = 0; I != Functions.size(); ++I)
     for (unsigned B = 0; B != Runs[I].size(); ++B)
       if (Out[I][B].size() > 1)
