@@ -1,11 +1,11 @@
 """Turn the project's data files into C++ tables at build time (standard library only).
 
-    generate_tables.py FEATURES.TOML ACTIONS.TOML DRIVER_FOLDER OUTPUT_FOLDER
+    generate_tables.py FEATURES.TOML ACTIONS.TOML ROUTINES.TOML DRIVER_FOLDER OUTPUT_FOLDER
 
 FeatureTable.inc has an enumerator for every feature, so that C++ which names a feature that the schema lacks
 does not compile. The schema's own reader (schema.py beside features.toml) checks the data: what Python
-refuses does not build either. BanTable.h lists the actions that must never run. DriverTables.h has what the
-launcher must know of the driver.
+refuses does not build either. BanTable.h lists the actions that must never run. RoutineTable.h says what calls of the
+compiler's library cost. DriverTables.h has what the launcher must know of the driver.
 """
 
 from __future__ import annotations
@@ -107,6 +107,18 @@ def ban_table(actions_toml: Path) -> str:
     return header("MLCOMP_BANTABLE_H", actions_toml, body)
 
 
+def routine_table(routines_toml: Path) -> str:
+    """The C++ header for routines of the compiler's library."""
+    body = ["/// What a call of a routine executes.", "struct Routine {"]
+    body += ["  llvm::StringLiteral Name;", "  bool IsFloat;", "  unsigned Instructions;", "};", ""]
+    body += ["constexpr Routine Routines[] = {"]
+    for kind, routines in tomllib.loads(routines_toml.read_text(encoding="utf-8")).items():
+        is_float = {"float_calls": "true", "integer_calls": "false"}[kind]
+        body += [f"    {{{c_string(name)}, {is_float}, {count}}}," for name, count in routines.items()]
+    body += ["};"]
+    return header("MLCOMP_ROUTINETABLE_H", routines_toml, body)
+
+
 def driver_modules(folder: Path, *names: str) -> list[ModuleType]:
     """Import modules of the driver by their names; its folder's parent stands for the package `mlcomp`."""
     package = ModuleType("mlcomp")
@@ -167,11 +179,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("features", type=Path)
     parser.add_argument("actions", type=Path)
+    parser.add_argument("routines", type=Path)
     parser.add_argument("driver", type=Path)
     parser.add_argument("output", type=Path)
     options = parser.parse_args()
     write_if_changed(options.output / "FeatureTable.inc", feature_table(options.features))
     write_if_changed(options.output / "BanTable.h", ban_table(options.actions))
+    write_if_changed(options.output / "RoutineTable.h", routine_table(options.routines))
     write_if_changed(options.output / "DriverTables.h", driver_tables(options.driver))
 
 

@@ -1,7 +1,8 @@
 #include "MachineProfile.h"
 #include "FlowGraph.h"
+#include "RoutineTable.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Analysis/BlockFrequencyInfo.h"
 #include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
 #include "llvm/CodeGen/MachineBranchProbabilityInfo.h"
@@ -71,30 +72,26 @@ SourceFacts factsOf(const Module &M) {
   return Facts;
 }
 
-/// Which routine of the C or compiler's library a call goes to.
-static std::optional<Kind> libraryCall(StringRef Callee) {
-  static const StringSet<> Memory = {"memcpy", "memmove", "memset",  "memcmp", "strlen", "strcmp",
-                                     "strcpy", "strncmp", "strncpy", "memchr", "strchr"};
-  if (Callee.consume_front("__aeabi_")) {
-    if (Callee.starts_with("mem"))
-      return MemoryCalls;
-    return Callee.starts_with("f") || Callee.starts_with("d") || Callee.contains("2f") ||
-                   Callee.contains("2d")
-               ? FloatCalls
-               : IntegerCalls;
-  }
-  if (Memory.contains(Callee))
-    return MemoryCalls;
-  if (!Callee.consume_front("__"))
-    return std::nullopt;
-  for (StringRef End :
-       {"sf2", "df2", "sf3", "df3", "sf", "df", "sfsi", "dfsi", "sfdi", "dfdi", "sf2_", "df2_"})
-    if (Callee.ends_with(End))
-      return FloatCalls;
-  for (StringRef End : {"si2", "di2", "si3", "di3"})
-    if (Callee.ends_with(End))
-      return Callee.contains("fix") ? FloatCalls : IntegerCalls;
-  return std::nullopt;
+/// How a call out of the program counts.
+struct LibraryCall {
+  Kind K = OutsideCalls;
+  double Weight = 1;
+};
+
+/// A routine of the compiler's library that executes so many instructions counts as one.
+static constexpr double RoutineUnit = 100;
+
+static LibraryCall libraryCall(StringRef Callee) {
+  static const StringMap<LibraryCall> Known = [] {
+    StringMap<LibraryCall> Calls;
+    for (const Routine &R : Routines)
+      Calls[R.Name] = {R.IsFloat ? FloatCalls : IntegerCalls, R.Instructions / RoutineUnit};
+    for (StringRef Name : {"memcpy", "memmove", "memset", "memcmp", "strlen", "strcmp", "strcpy", "strncmp",
+                           "strncpy", "memchr", "strchr"})
+      Calls[Name] = {MemoryCalls};
+    return Calls;
+  }();
+  return Callee.starts_with("__aeabi_mem") ? LibraryCall{MemoryCalls} : Known.lookup(Callee);
 }
 
 /// Where the bytes of a routine that works on memory are counted.
@@ -211,7 +208,7 @@ BlockProfile MachineProfilePass::profileOf(const MachineBasicBlock &MBB, Machine
         continue;
       B.Callees.push_back(Operand.isGlobal() ? Operand.getGlobal()->getName().str()
                                              : Operand.getSymbolName());
-      if (libraryCall(B.Callees.back()) == MemoryCalls)
+      if (libraryCall(B.Callees.back()).K == MemoryCalls)
         Counts[bytesOf(B.Callees.back())] += Facts.MemoryBytes.lookup(MBB.getBasicBlock());
     }
   }
@@ -888,7 +885,7 @@ static void addRoutine(const BlockProfile &B, StringRef Name, machine::Kind K, d
   if (K != MemoryCalls)
     return;
   auto Alike = count_if(B.Callees, [&](StringRef Other) {
-    return libraryCall(Other) == MemoryCalls && bytesOf(Other) == bytesOf(Name);
+    return libraryCall(Other).K == MemoryCalls && bytesOf(Other) == bytesOf(Name);
   });
   for (const auto &[Counted, Bytes] : B.Counts)
     if (Counted == bytesOf(Name))
@@ -912,11 +909,11 @@ ProgramProfile Program::total(const RoutineCrossings &Crosses) const {
         Executed[K] += Runs[I][B] * Count;
       for (const std::string &Name : Block.Callees)
         if (!callee(I, Name)) {
-          machine::Kind K = libraryCall(Name).value_or(OutsideCalls);
-          Executed[K] += Runs[I][B];
-          Total.Code[K] += 1;
+          LibraryCall Call = libraryCall(Name);
+          Executed[Call.K] += Runs[I][B] * Call.Weight;
+          Total.Code[Call.K] += 1;
           if (Crosses)
-            addRoutine(Block, Name, K, Runs[I][B] * Crosses(Name), Total.Crossings);
+            addRoutine(Block, Name, Call.K, Runs[I][B] * Crosses(Name), Total.Crossings);
         }
       Total.Crossings[crossing::Jumps] +=
           Runs[I][B] * Block.ReturnCrossings +

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,10 @@ int middle(int a) { return leaf(a) + leaf(a + 1) + a / 7; }
 int main(void) { int s = 0; for (int i = 0; i < 50; i++) s += middle(i); return s; }
 """
 LEAF = "int leaf(int a) { return a * a; }"
+FLOATS = """
+extern float values[500];
+float product(void) { float p = 1; for (int i = 0; i < 500; i++) p *= values[i]; return p; }
+"""
 RECURSION = """
 int odd(int n);
 int even(int n) { return n == 0 ? 1 : odd(n - 1) + 2; }
@@ -72,6 +78,15 @@ def test_calls_between_modules_are_followed(make_session: MakeSession) -> None:
     assert executed(counts, "multiplications") == pytest.approx(150, rel=0.05)
     alone = machine_counts(units[:1])
     assert executed(alone, "outside_calls") == pytest.approx(100, rel=0.05)
+
+
+@pytest.mark.parametrize(("target", "routine"), [("riscv32", "__mulsf3"), ("thumb", "__aeabi_fmul")])
+def test_routines_count_by_what_they_execute(make_session: MakeSession, target: str, routine: str) -> None:
+    table = tomllib.loads(files("mlcomp.passes_features").joinpath("routines.toml").read_text())
+    counts = machine_counts([profile(make_session(FLOATS, target))])
+    assert executed(counts, "float_calls") == pytest.approx(500 * table["float_calls"][routine] / 100, rel=0.01)
+    assert executed(counts, "calls") == pytest.approx(500, rel=0.01)
+    assert counts.code[machine_kinds().index("float_calls")] == 1
 
 
 def test_recursion_has_an_end(make_session: MakeSession) -> None:
