@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from mlcomp.passes_features.session import Session
+from mlcomp.platforms.measurement import Limits
 from mlcomp.platforms.platform import Platform, find_platform
-from mlcomp.training.programs import measured
+from mlcomp.platforms.program import Source, build_and_measure
 
 # By platform and kind: result and operands (see TYPES), and the routines. Routines of one signature stand together.
 ROUTINES = {
@@ -112,6 +112,8 @@ TYPES = {
     "q": "long double",
 }
 RETURN = {"ibex-fast": "ret", "cortex-m4": "bx lr"}
+COMPILER = ("clang-19", "-O1", "-fno-builtin", "-w")
+LIMITS = Limits(cycles=10_000_000)
 EMPTY = "empty"
 FEW, MANY = 64, 576
 PROGRAM = """
@@ -159,14 +161,12 @@ def program(platform: str, routine: str, signature: str, calls: int) -> str:
 def executed(platform: Platform, source: str) -> float:
     """Instructions that a program executes."""
     with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-        path, made = Path(name, "program.c"), Path(name, "program.o")
+        path = Path(name, "program.c")
         path.write_text(source)
-        with Session.from_source(path, [*platform.compile_flags, "-fno-builtin", "-w"], "O1") as session:
-            made.write_bytes(session.compile().contents)
-        row = measured(platform, [made], Path(name), None)
-    if row["problem"]:
-        raise click.ClickException(f"{row['problem']}: {source}")
-    return float(row["instructions"])
+        result = build_and_measure(platform, COMPILER, [Source(path)], LIMITS)
+    if result.problem:
+        raise click.ClickException(f"{result.problem}: {source}")
+    return result.main["instructions"]
 
 
 def per_call(platform: Platform, routine: str, signature: str) -> float:

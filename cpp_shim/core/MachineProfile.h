@@ -61,7 +61,7 @@ enum Kind : unsigned {
   WideStarts,   ///< Blocks that begin with an instruction of four bytes or more.
   LostBlocks,   ///< Executions of source blocks that have no code of their own.
   FloatCalls,   ///< Calls of run-time routines for floating point,
-  IntegerCalls, ///< for wide or missing integer operations (executed: 100 instructions of theirs are one),
+  IntegerCalls, ///< for wide or missing integer operations (of both, 100 executed instructions are one),
   MemoryCalls,  ///< of memcpy and its kind,
   CopyBytes,    ///< with so many bytes in all, as far as they are constant: of memcpy,
   MoveBytes,    ///< of memmove,
