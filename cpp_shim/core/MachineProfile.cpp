@@ -555,6 +555,8 @@ private:
   bool hasEvidence(unsigned I) const;
   void balance(unsigned I);
   void satisfy(const Constraint &C);
+  double estimated(const Constraint &C) const;
+  void scaleToKnown();
   SourceCounts sourceCounts() const;
   double fallsInto(unsigned I, unsigned B,
                    const std::map<std::pair<unsigned, unsigned>, double> &Times) const;
@@ -767,16 +769,22 @@ void Program::balance(unsigned I) {
     Visit(B, Out[I][B], In[I][B]);
 }
 
+/// How often its blocks run together.
+double Program::estimated(const Constraint &C) const {
+  double Sum = 0;
+  for (const auto &[Where, Count] : C.Places)
+    Sum += Count * Runs[Where.first][Where.second];
+  return Sum;
+}
+
 /// Scales blocks so that the constraint holds.
 void Program::satisfy(const Constraint &C) {
-  double Sum = 0;
-  unsigned Most = 1;
-  for (const auto &[Where, Count] : C.Places) {
-    Sum += Count * Runs[Where.first][Where.second];
-    Most = std::max(Most, Count);
-  }
+  double Sum = estimated(C);
   if (Sum <= Tiny)
     return;
+  unsigned Most = 1;
+  for (const auto &[Where, Count] : C.Places)
+    Most = std::max(Most, Count);
   // There may have been more copies.
   double Trust = Sum < C.Times ? TrustInCopies : 1;
   for (const auto &[Where, Count] : C.Places)
@@ -832,6 +840,29 @@ bool Program::hasEvidence(unsigned I) const {
   return any_of(Evident[I], [](Evidence E) { return E != Evidence::None; });
 }
 
+/// Brings each function's estimates to the size of what is known of it. What is
+/// not known keeps its share, which flows alone cannot tell of a loop: however
+/// often it goes round, as much flows into it as out of it.
+void Program::scaleToKnown() {
+  struct Ratio {
+    double Logarithms = 0;
+    unsigned Number = 0;
+  };
+  std::vector<Ratio> Ratios(Functions.size());
+  for (const Constraint &C : Constraints) {
+    double Sum = estimated(C);
+    if (Sum <= Tiny)
+      continue;
+    for (const auto &[Where, Count] : C.Places) {
+      Ratios[Where.first].Logarithms += std::log(C.Times / Sum);
+      ++Ratios[Where.first].Number;
+    }
+  }
+  for (unsigned I = 0; I != Functions.size(); ++I)
+    if (Ratios[I].Number != 0)
+      scaleFunction(I, std::exp(Ratios[I].Logarithms / Ratios[I].Number));
+}
+
 /// Makes what is known of the probes hold, and as much flow out of blocks as
 /// into them.
 void Program::follow(const SourceCounts &Known) {
@@ -842,6 +873,7 @@ void Program::follow(const SourceCounts &Known) {
     for (unsigned B = 0; B != Runs[I].size(); ++B)
       if (Out[I][B].size() > 1)
         setBranch(I, B, Known);
+  scaleToKnown();
   for (unsigned Round = 0; Round != Rounds; ++Round) {
     llvm::for_each(Constraints, [this](const Constraint &C) { satisfy(C); });
     for (unsigned I = 0; I != Functions.size(); ++I)

@@ -226,6 +226,18 @@ def test_flow_is_followed_wherever_code_lies() -> None:
     assert executed(counts, "instructions") == pytest.approx(30 + 1000 * (1 + 3 * forks + 1), rel=0.02)
 
 
+def test_a_loop_of_which_nothing_is_known_goes_round_as_estimated_in_what_is_known() -> None:
+    # LLVM thinks that the function is called 1000 times, and that the loop goes round 20 times in each.
+    main = function("main", {"probes": ["B", 1], "callees": ["work"], "frequency": 1000})
+    blocks = (
+        {"probes": ["A", 1]},
+        {"predecessors": [0, 1, 1, 0.95], "frequency": 20, "counts": [0, 3]},
+        {"probes": ["A", 2], "predecessors": [1, 0.05]},
+    )
+    counts = machine_counts(["\n".join([main, function("work", *blocks)])], "0 A 1 10\n0 A 2 10\n")
+    assert executed(counts, "instructions") == pytest.approx(1000 + 10 * 2 + 10 * 20 * 3, rel=0.01)
+
+
 def test_a_block_where_paths_come_together_says_only_the_most() -> None:
     # Block 2 runs more often than block 0, which may still go there past block 1 as often as not.
     blocks = (
