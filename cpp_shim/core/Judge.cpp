@@ -117,6 +117,13 @@ std::vector<std::string> Judge::metrics() const {
   return Result;
 }
 
+std::vector<double> Judge::weights() const {
+  std::vector<double> Result;
+  for (const Metric &M : Metrics)
+    Result.push_back(M.Weight);
+  return Result;
+}
+
 Error Judge::setWeights(StringRef Text) {
   static const StringMap<StringRef> MetricOf = {{"size", "flash"}, {"time", "cycles"}, {"energy", "energy"}};
   StringMap<double> Given;

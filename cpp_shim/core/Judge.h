@@ -55,6 +55,7 @@ public:
   bool accepts(const Estimate &Score) const { return Score.LogRatio + Caution * Score.HalfWidth < -Margin; }
 
   std::vector<std::string> metrics() const;
+  std::vector<double> weights() const; ///< Of the metrics, in their order.
 
 private:
   struct Metric {

@@ -87,6 +87,12 @@ void Report::print(raw_ostream &OS) const {
        << " policy is used\n";
   if (!D.Measured)
     return;
+  if (P.TheJudge) {
+    OS << "mlcomp: weights:";
+    for (auto [Metric, Weight] : zip_equal(P.TheJudge->metrics(), P.TheJudge->weights()))
+      OS << " " << Metric << format(" %g", Weight);
+    OS << "\n";
+  }
   OS << "    text   rodata     data      bss   vs base  candidate\n";
   for (const Trial &T : D.Trials) {
     const ObjectSize &Size = T.Result.Size;
@@ -127,6 +133,12 @@ json::Value Report::json(bool WithTrials) const {
   if (D.Measured) {
     O["baseline"] = sizeObject(D.baseline().Result.Size);
     O["chosen"] = sizeObject(Chosen.Result.Size);
+  }
+  if (P.TheJudge) {
+    json::Object Weights;
+    for (auto [Metric, Weight] : zip_equal(P.TheJudge->metrics(), P.TheJudge->weights()))
+      Weights[Metric] = Weight;
+    O["weights"] = std::move(Weights);
   }
   if (!WithTrials)
     return O;

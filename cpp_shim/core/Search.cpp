@@ -142,6 +142,7 @@ Decision Searcher::run() {
   First.Name = "baseline";
   First.What.Sequence = Lab.baselineSequence();
   First.Result = P.TheJudge ? estimate(First.What) : Lab.measureBaseline();
+  First.Result.Estimates.assign(First.Result.Estimates.size(), {}); // what all others are related to
   Result.Trials.push_back(std::move(First));
   if (!Result.baseline().Result.measured())
     return Result;
