@@ -155,6 +155,8 @@ def fit(
     projects = {project for data in designs.values() for project in data.projects[data.splits != "test"]}
     if len(projects) < FEW:
         click.echo(f"fitted on {len(projects)} projects; intervals of 90 % need {FEW} to be trusted", err=True)
+    if seconds < Settings.seconds:
+        click.echo(f"fewer models were compared than by --seconds {Settings.seconds:g}; errors may be larger", err=True)
     if not unseen:
         click.echo("the profile store has no test programs; errors are those of cross-validation", err=True)
     if unseen or as_json:

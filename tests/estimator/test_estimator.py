@@ -406,6 +406,7 @@ def test_without_test_programs_there_is_an_estimator_but_no_figures(rows: list[d
     assert result.exit_code == 0 and "no test programs; errors are those of cross-validation" in result.output
     assert result.stdout.count("cycles ") == 2  # by static and by profiled counts
     assert "fitted on 5 projects; intervals of 90 % need 10" in result.output
+    assert "fewer models were compared than by --seconds 80" in result.output
     assert Estimator(tmp_path / "fitted").keys
     result = CliRunner().invoke(command, ["evaluate", *words])
     assert result.exit_code == 1 and "no test programs" in result.output
