@@ -877,8 +877,7 @@ void Program::follow(const SourceCounts &Known) {
   for (unsigned Round = 0; Round != Rounds; ++Round) {
     llvm::for_each(Constraints, [this](const Constraint &C) { satisfy(C); });
     for (unsigned I = 0; I != Functions.size(); ++I)
-      if (hasEvidence(I))
-        balance(I);
+      balance(I);
   }
   llvm::for_each(Constraints, [this](const Constraint &C) { satisfy(C); });
   // What code generation has outlined has no probes: it runs as often as it is
