@@ -20,6 +20,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mlcomp.cli.estimator import PROFILES
 from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import selection, store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
@@ -31,6 +32,7 @@ from mlcomp.estimator.onnx_export import export
 from mlcomp.estimator.selection import Candidate, Tried, priors, regressors, select, unseen_builds, unseen_programs
 from mlcomp.passes_features.native_model import Engine, Model
 from mlcomp.passes_features.session import crossing_kinds, feature_names, machine_kinds
+from mlcomp.platforms.platform import find_platform
 
 KINDS, FEATURES, CROSSINGS = machine_kinds(), feature_names(), crossing_kinds()
 COSTS = {"instructions": 1.0, "loads": 1.2, "branches_taken": 2.1, "divisions": 34.0, "outside_calls": 90.0}
@@ -117,6 +119,14 @@ def test_a_design_relates_rows_to_their_baseline(rows: list[dict[str, Any]], des
     assert work == pytest.approx(row["executed_profiled"][KINDS.index("loads")] / base["executed_profiled"][0])
     anchor = data.x[place, data.columns.index("anchor:cycles")]
     assert anchor == pytest.approx(base["cycles"] / base["executed_profiled"][0])
+
+
+@pytest.mark.parametrize("path", sorted(PROFILES.glob("*.parquet")), ids=lambda path: path.stem)
+def test_stores_that_ship_know_crossings_of_cores_that_fetch_words(path: Path) -> None:
+    names = ("crossings", "crossings_profiled")
+    rows = pq.read_table(path, columns=["problem", *names]).to_pylist()
+    known = {row[name] is not None for row in rows if not row["problem"] for name in names}
+    assert known == {find_platform(path.stem).target_name == "riscv32"}
 
 
 def test_crossings_are_inputs_where_all_rows_have_them(rows: list[dict[str, Any]], designs: dict[str, Design]) -> None:
