@@ -14,6 +14,8 @@ QUESTIONS = ("--cmake-toolchain", "--meson-cross", "--ml-help", "--print-config"
 """What is answered here, without clang."""
 
 METRICS = ("size", "time", "energy")
+NUMERIC = set("0123456789.eE+-")  # of what LLVM takes for a number; Python takes more
+MOST_WEIGHT = 1_000_000
 
 
 class Settings:
@@ -85,11 +87,11 @@ def _weights(text: str) -> str:
                 f"'--ml-weights={text}': give size, time and energy at most once each, as in size=1,time=2"
             )
         try:
-            seen[name] = float(value)
+            seen[name] = float(value) if NUMERIC.issuperset(value) else -1
         except ValueError:
             seen[name] = -1
-        if not 0 <= seen[name] < float("inf"):
-            raise DriverError(f"'--ml-weights={text}': '{value}' is not a number of 0 or more")
+        if not 0 <= seen[name] <= MOST_WEIGHT:
+            raise DriverError(f"'--ml-weights={text}': '{value}' is not a number from 0 to {MOST_WEIGHT:,}")
     if seen and not any(seen.values()):
         raise DriverError(f"'--ml-weights={text}': one weight must be above 0")
     return text

@@ -178,7 +178,11 @@ class Program:
     @functools.cache  # noqa: B019
     def _made(self, build: Build) -> Made:
         with tempfile.TemporaryDirectory(prefix="mlcomp-") as name:
-            objects, compiled = self.compile(build, Path(name))
+            try:
+                objects, compiled = self.compile(build, Path(name))
+            except NativeError as failure:
+                actions = " ".join((*build.sequence, *build.options))
+                raise NativeError(f"-{build.level} {actions}: {failure}") from failure
             program, problem = b"", ""
             try:
                 self.platform.link(objects, Path(name, "program.elf"))

@@ -244,6 +244,9 @@ API void mlcomp_session_free(mlcomp_session *S) {
 API int mlcomp_session_check(mlcomp_session *S, const char *Action, char **ErrorOut) {
   if (Error E = checkAction(Action, S->Analyses->PB))
     return fail(std::move(E), ErrorOut);
+  OptionScope Scope; // which takes the value back
+  if (Error E = setOptions({Action}, Scope))
+    return fail(std::move(E), ErrorOut);
   return 0;
 }
 

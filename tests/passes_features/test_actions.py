@@ -70,6 +70,13 @@ def test_what_a_ban_needs_makes_it_allowed(session: Session) -> None:
         session.check(text)
 
 
+def test_options_whose_value_llvm_does_not_take_are_refused(session: Session) -> None:
+    for text in ("-inline-threshold=abc", "-inline-threshold"):
+        with pytest.raises(NativeError, match=f"^LLVM does not accept '{text}'$"):
+            session.check(text)
+    session.check("-inline-threshold=70")
+
+
 def opt(pipeline: str, source: Path) -> subprocess.CompletedProcess[str]:
     command = ["opt-19", f"-passes={pipeline}", "-disable-output", str(source)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
