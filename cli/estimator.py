@@ -67,7 +67,7 @@ def seconds_option(command: Any) -> Any:
         type=click.FloatRange(0, 1e6),
         callback=is_number,
         help="CPU time for each choice of a metric's model, by known costs; simple models and one of each kind "
-        "are always compared, which with what fit ends with takes ten minutes of two cores on the shipped stores.",
+        "are always compared. That, and the errors that fit ends with, take ten minutes of two cores.",
     )(command)
 
 

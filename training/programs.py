@@ -181,8 +181,8 @@ class Program:
             try:
                 objects, compiled = self.compile(build, Path(name))
             except NativeError as failure:
-                actions = " ".join((*build.sequence, *build.options))
-                raise NativeError(f"-{build.level} {actions}: {failure}") from failure
+                words = (f"-{build.level}", *build.sequence, *build.options)
+                raise NativeError(f"{' '.join(words)}: {failure}") from failure
             program, problem = b"", ""
             try:
                 self.platform.link(objects, Path(name, "program.elf"))
