@@ -35,7 +35,7 @@ def list_policies(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """What policy NAME (or a folder) is for, was made from and reached."""
+    """What policy NAME (or a folder) is for, its sequences (s1, s2, …), what it was made from and reached."""
     found = registry.load(registry.find(name))
     manifest = found.manifest
     facts = {
@@ -47,10 +47,14 @@ def show(name: str, as_json: bool) -> None:
         "sequences": len(manifest["sequences"]),
         "option_sets": len(manifest["option_sets"]),
     }
+    actions = {sequence["name"]: sequence["actions"] for sequence in manifest["sequences"]}
     if as_json:
-        print_json(facts | {"path": str(found.path), "card": found.card})
+        print_json(facts | {"actions": actions, "path": str(found.path), "card": found.card})
         return
     print_table(("policy", found.name), [(key.replace("_", " "), facts[key]) for key in list(facts)[1:]])
+    click.echo()
+    for sequence, words in actions.items():
+        click.echo(f"{sequence}: {' '.join(words)}")
     if found.card:
         click.echo("\n" + found.card.rstrip())
 

@@ -56,9 +56,10 @@ def test_list_names_the_policies_that_ship(shipped: Path, capsys: pytest.Capture
 
 def test_show_prints_facts_and_card(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = output(capsys, "show", "thumb-size")
-    assert "thumb*" in text and text.endswith("# A card\n")
+    assert "thumb*" in text and text.endswith("\n\nbaseline: default<Oz>\n\n# A card\n")
     facts = json.loads(output(capsys, "show", str(shipped / "thumb-size"), "--json"))
     assert (facts["features"], facts["card"]) == (1, "# A card\n")
+    assert facts["actions"] == {"baseline": ["default<Oz>"]}
 
 
 def test_show_of_an_unknown_policy_names_those_that_there_are(
