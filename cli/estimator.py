@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 import time
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from mlcomp.cli.output import json_option, print_json, print_table, timed_report
+from mlcomp.cli.output import json_option, out_option, print_json, print_table, timed_report, write_json
 from mlcomp.estimator import store
 from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, design
-from mlcomp.estimator.fit import Estimator, Settings, evaluate_seen, has_test_programs, save
+from mlcomp.estimator.fit import Estimator, Settings, evaluate_choice, evaluate_seen, has_test_programs, save
 from mlcomp.estimator.fit import evaluate as evaluate_fitted
 from mlcomp.estimator.fit import fit as fit_all
 from mlcomp.estimator.selection import label
@@ -149,7 +148,7 @@ def fit(
             for one in fitted
         ]
         table = {"platform": platform, "chosen": chosen, "unseen": unseen}
-        (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
+        write_json(folder / "evaluation.json", table)
     except (DataError, PlatformError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
     projects = {project for data in designs.values() for project in data.projects[data.splits != "test"]}
@@ -172,34 +171,55 @@ def fit(
 @store_option
 @seconds_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the figures to this file.")
+@out_option
+@click.option(
+    "--nested",
+    is_flag=True,
+    help="Instead evaluate the choice of models, without test programs: each fifth of the projects is predicted by a "
+    "model that is chosen without it. Takes six times as long as a choice.",
+)
 @jobs_option
 @json_option
 def evaluate(
-    platform: str, path: Path | None, seconds: float, seed: int, out: Path | None, jobs: int, as_json: bool
+    platform: str,
+    path: Path | None,
+    seconds: float,
+    seed: int,
+    out: Path | None,
+    nested: bool,
+    jobs: int,
+    as_json: bool,
 ) -> None:
     """Fit again and give all figures: unseen programs in both settings, and seen programs with unseen builds."""
     try:
         designs = designs_of(platform, path)
         settings = Settings(platform, seconds, seed, jobs)
-        if not has_test_programs(designs):
-            raise DataError("the profile store has no test programs")
-        begun = time.monotonic()
+        command = f"mlcomp estimator evaluate --platform {platform} --seconds {seconds:g} --seed {seed}"
         report = timed_report()
-        fitted = fit_all(designs, settings, report)
-        table = {
-            "command": f"mlcomp estimator evaluate --platform {platform} --seconds {seconds:g} --seed {seed}",
-            "platform": platform,
-            "seconds": time.monotonic() - begun,
-            "rows": {s: len(d) for s, d in designs.items()},
-            "unseen": evaluate_fitted(fitted, designs, jobs),
-            "seen": evaluate_seen(designs, settings, report),
-        }
+        if nested:
+            table: dict[str, Any] = {
+                "command": f"{command} --nested",
+                "platform": platform,
+                "choice": evaluate_choice(designs, settings, report),
+            }
+        else:
+            if not has_test_programs(designs):
+                raise DataError("the profile store has no test programs; --nested needs none")
+            begun = time.monotonic()
+            fitted = fit_all(designs, settings, report)
+            table = {
+                "command": command,
+                "platform": platform,
+                "seconds": time.monotonic() - begun,
+                "rows": {s: len(d) for s, d in designs.items()},
+                "unseen": evaluate_fitted(fitted, designs, jobs),
+                "seen": evaluate_seen(designs, settings, report),
+            }
     except (DataError, PlatformError, store.StoreError) as problem:
         raise click.ClickException(str(problem)) from problem
     if out:
-        out.write_text(json.dumps(table, indent=1) + "\n")
-    show(table, as_json)
+        write_json(out, table)
+    (show_choice if nested else show)(table, as_json)
 
 
 def show(table: dict[str, Any], as_json: bool) -> None:
@@ -238,6 +258,27 @@ def show(table: dict[str, Any], as_json: bool) -> None:
         *("setting", "metric", "model", "mean error", "regret of 20", "Spearman"),
         *("in 90 % intervals", "any project left out"),
     )
+    return print_table(headings, lines)
+
+
+def show_choice(table: dict[str, Any], as_json: bool) -> None:
+    """The figures of nested cross-validation, for people or machines."""
+    if as_json:
+        return print_json(table)
+    headings = ("counts", "metric", "chosen model", "promised error", "mean error", "regret of 20", "Spearman")
+    lines = [
+        (
+            setting,
+            metric,
+            label(row["chosen"]["kind"], row["chosen"]["model"]),
+            percent(row["chosen"]["promised_error"]),
+            percent(row["mean_error"]),
+            percent(row["regret_of_20"]),
+            f"{row['spearman']:.2f}",
+        )
+        for setting, metrics in table["choice"].items()
+        for metric, row in metrics.items()
+    ]
     return print_table(headings, lines)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
 
 import click
 
-from mlcomp.cli.output import json_option, print_json, print_table, timed_report
+from mlcomp.cli.output import json_option, out_option, print_json, print_table, timed_report, write_json
 from mlcomp.fuzzing.campaign import Campaign, Row, summary
 from mlcomp.fuzzing.execution import PLATFORMS
 from mlcomp.platforms.platform import find_platform
@@ -28,7 +27,7 @@ from mlcomp.policies import registry
     show_default=True,
     help="Where results are kept; a campaign that was interrupted goes on there.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the counts to a JSON file, too.")
+@out_option
 @json_option
 def fuzz(
     programs: int,
@@ -59,7 +58,7 @@ def fuzz(
     campaign.run(range(seed, seed + programs), report)
     result = {"command": shlex.join(["mlcomp", *sys.argv[1:]]), **summary(campaign.rows())}
     if out:
-        out.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(out, result)
     if as_json:
         print_json(result)
     else:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlcomp.cli.output import json_option, print_json, print_table, timed_report
+from mlcomp.cli.output import (
+    OutputFile,
+    json_option,
+    out_option,
+    print_json,
+    print_table,
+    timed_report,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from mlcomp.estimator.networks.stack import NetworkPlatform
@@ -85,7 +93,7 @@ def milliseconds(seconds: float) -> str:
 @platform_option
 @click.option("--minutes", default=40.0, show_default=True, help="Wall-clock time in all; earlier runs count.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where results go; build/networks/PLATFORM-bench.")
-@click.option("--pack", "packed", type=click.Path(path_type=Path), help="When all is measured, also write one file.")
+@click.option("--pack", "packed", type=OutputFile(), help="When all is measured, also write one file.")
 @json_option
 def bench(platform: str, minutes: float, store: Path | None, packed: Path | None, as_json: bool) -> None:
     """Measure layers and random networks on a platform; an interrupted run goes on."""
@@ -239,7 +247,7 @@ def estimate(
 @model_option
 @axis_option
 @click.option("--seconds", default=2.0, show_default=True, help="CPU time to measure each network for.")
-@click.option("--out", type=click.Path(path_type=Path), help="Also write all figures to this file.")
+@out_option
 @click.argument("paths", metavar="NETWORKS...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @json_option
 def evaluate(
@@ -264,7 +272,7 @@ def evaluate(
     table = evaluate_all(fitted, measured)
     table = {"command": " ".join(["mlcomp", *sys.argv[1:]]), **table}
     if out:
-        out.write_text(json.dumps(table, indent=1) + "\n")
+        write_json(out, table)
     if as_json:
         return print_json(table)
     cells = [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -16,6 +18,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 def json_option(command: F) -> F:
     """The option `--json`, given to the command as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+class OutputFile(click.Path):
+    """The type of an option: a file that is written at the end; one that cannot be ends the command at once."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False, writable=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, in a folder that exists."""
+        path = super().convert(value, param, ctx)
+        assert isinstance(path, Path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=path.parent).close()
+        except OSError as problem:
+            self.fail(f"'{path}' cannot be written: {problem.strerror}", param, ctx)
+        return path
+
+
+def out_option(command: F) -> F:
+    """The option `--out`, a file for the figures."""
+    return click.option("--out", type=OutputFile(), help="Also write the figures to this JSON file.")(command)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON value to a file."""
+    path.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def timed_report() -> Callable[[str], None]:

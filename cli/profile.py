@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlcomp.cli.output import json_option, print_json, print_table
+from mlcomp.cli.output import OutputFile, json_option, print_json, print_table
 from mlcomp.estimator import store
 from mlcomp.platforms.measurement import PlatformError
 from mlcomp.platforms.platform import find_platform
@@ -30,7 +30,7 @@ from mlcomp.training.programs import jobs_for, profile_again, profile_programs, 
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="The store's folder; build/profile unless given."
 )
-@click.option("--pack", type=click.Path(path_type=Path), help="When all is measured, also write one file.")
+@click.option("--pack", type=OutputFile(), help="When all is measured, also write one file.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the programs in this folder.")
 @click.option("--like", help="Run the kept programs of this platform's rows again, on others of its target.")
 @click.option("--jobs", "-j", default=2, show_default=True, type=click.IntRange(1), help="Worker processes.")

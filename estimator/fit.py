@@ -73,8 +73,7 @@ def fit_metric(
 
     It is one of `kinds`, if there are any.
     """
-    if len(np.unique(data.projects)) < FEWEST:
-        raise DataError(f"the profile store has fewer than {FEWEST} projects for training and validation")
+    _check_projects(data, FEWEST)
 
     def say(text: str) -> None:
         report(f"{setting} counts, {text}")
@@ -87,17 +86,26 @@ def fit_metric(
     return Fitted(setting, metric, best.candidate.model.fit(data.x, y), intervals, Range.of(data.x), tried)
 
 
+def _check_projects(data: Design, fewest: int) -> None:
+    if len(np.unique(data.projects)) < fewest:
+        raise DataError(f"the profile store has fewer than {fewest} projects for training and validation")
+
+
 def fit(designs: dict[str, Design], settings: Settings, report: Report = lambda _: None) -> list[Fitted]:
     """All metrics of a platform in the settings of `COUNTS`, from the rows of training and validation programs."""
+    fit_one = delayed(fit_metric)
+    return list(Parallel(settings.jobs)(fit_one(*work, settings, report) for work in _work(designs)))
+
+
+def _work(designs: dict[str, Design]) -> list[tuple[Design, str, str]]:
+    """What there is a model for: rows of training and validation programs, a setting and a metric."""
     known = {setting: data.rows(data.splits != "test") for setting, data in designs.items()}
-    wanted = [
-        (setting, metric)
+    return [
+        (known[setting], setting, metric)
         for setting in COUNTS
         for metric in known[setting].targets
         if metric != "flash" or setting == "static"  # it knows no executions
     ]
-    fit_one = delayed(fit_metric)
-    return list(Parallel(settings.jobs)(fit_one(known[s], s, metric, settings, report) for s, metric in wanted))
 
 
 def has_test_programs(designs: dict[str, Design]) -> bool:
@@ -147,6 +155,49 @@ def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
             str(p): summary(predicted[test.programs == p], y[test.programs == p], test.programs[test.programs == p])
             for p in np.unique(test.programs)
         },
+    }
+
+
+def evaluate_choice(
+    designs: dict[str, Design], settings: Settings, report: Report = lambda _: None
+) -> dict[str, dict[str, Any]]:
+    """Figures of the choice itself, by setting and metric, from training and validation programs: nested
+    cross-validation, in which each fifth of the projects is predicted by a model that is chosen without it.
+    """
+    evaluate_one = delayed(evaluate_choice_of_metric)
+    work = _work(designs)
+    rows = Parallel(settings.jobs)(evaluate_one(*one, settings, report) for one in work)
+    table: dict[str, dict[str, Any]] = {}
+    for (_, setting, metric), row in zip(work, rows, strict=True):
+        table.setdefault(setting, {})[metric] = row
+    return table
+
+
+def evaluate_choice_of_metric(
+    data: Design, setting: str, metric: str, settings: Settings, report: Report
+) -> dict[str, Any]:
+    """Figures of one metric's choice: what it promises, and what it keeps for projects that it did not know."""
+    _check_projects(data, FEWEST + 1)
+
+    def choose(known: Design, part: str) -> Tried:
+        def say(text: str) -> None:
+            report(f"{setting} counts, {part}, {text}")
+
+        return select(known, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say)[0]
+
+    predicted = np.empty(len(data))
+    folds: list[dict[str, Any]] = []
+    for train, test in unseen_programs(data, settings.seed):
+        known = data.rows(train)
+        best = choose(known, f"part {len(folds) + 1} left out")
+        folds.append({"kind": best.candidate.kind, "model": best.candidate.name, "promised_error": best.error})
+        model = clone(best.candidate.model).fit(known.x, known.targets[metric])
+        predicted[test] = model.predict(data.x[test])
+    best = choose(data, "nothing left out")
+    return {
+        "chosen": {"kind": best.candidate.kind, "model": best.candidate.name, "promised_error": best.error},
+        "folds": folds,
+        **summary(predicted, data.targets[metric], data.programs),
     }
 
 

@@ -24,7 +24,17 @@ from mlcomp.cli.estimator import PROFILES
 from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import selection, store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
-from mlcomp.estimator.fit import Estimator, Settings, evaluate, evaluate_metric, evaluate_seen, fit, fit_metric, save
+from mlcomp.estimator.fit import (
+    Estimator,
+    Settings,
+    evaluate,
+    evaluate_choice,
+    evaluate_metric,
+    evaluate_seen,
+    fit,
+    fit_metric,
+    save,
+)
 from mlcomp.estimator.intervals import ByAmounts, Range, by_all_inputs, calibrate, left_out_coverage
 from mlcomp.estimator.kinds import Mixed, Proportional, Refined, Roofline
 from mlcomp.estimator.metrics import mean_regret, mean_spearman, relative_errors
@@ -315,6 +325,28 @@ def test_known_programs_are_predicted_from_their_other_builds(designs: dict[str,
     assert table["cycles"]["mean_error"] < 0.01 and table["cycles"]["programs"] == PROGRAMS // 4
 
 
+def test_projects_left_out_are_predicted_by_models_chosen_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = design(made_up_rows(programs=20), "static", KINDS, FEATURES)
+    asked: list[set[str]] = []
+
+    def remembering(known: Design, *rest: Any) -> list[Tried]:
+        asked.append(set(known.projects))
+        return select(known, *rest)
+
+    monkeypatch.setattr("mlcomp.estimator.fit.select", remembering)
+    table = evaluate_choice({"static": data, "profiled": data}, Settings("made-up", seconds=0))
+    row = table["static"]["cycles"]
+    mine = {*data.projects[data.splits != "test"]}
+    for start in range(0, len(asked), 6):  # of a metric, each project is left out of one choice of five
+        *parts, whole = asked[start : start + 6]
+        assert whole == mine and sorted(p for part in parts for p in mine - part) == sorted(mine)
+    assert len(row["folds"]) == 5 and row["rows"] == (data.splits != "test").sum()
+    assert 0 < row["chosen"]["promised_error"] < 0.02 and row["mean_error"] < 0.02
+    few = data.rows(np.isin(data.projects, sorted(mine)[:3]))
+    with pytest.raises(DataError, match="fewer than 4 projects"):
+        evaluate_choice({"static": few, "profiled": few}, Settings("made-up", seconds=0))
+
+
 def test_a_budget_buys_the_same_models_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     data = design(made_up_rows(programs=40), "profiled", KINDS, FEATURES)
     monkeypatch.setattr(selection, "FEWEST", 50)
@@ -420,6 +452,17 @@ def test_without_test_programs_there_is_an_estimator_but_no_figures(rows: list[d
     assert Estimator(tmp_path / "fitted").keys
     result = CliRunner().invoke(command, ["evaluate", *words])
     assert result.exit_code == 1 and "no test programs" in result.output
+    out = tmp_path / "figures" / "nested.json"
+    result = CliRunner().invoke(command, ["evaluate", *words, "--nested", "--out", str(out)])
+    assert result.exit_code == 0 and "promised error" in result.stdout and result.stdout.count("cycles ") == 2
+    assert json.loads(out.read_text())["choice"]["static"]["flash"]["programs"] == 5
+
+
+def test_figures_that_cannot_be_written_are_not_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    words = ["evaluate", "--platform", "host", "--out", str(tmp_path / "file" / "out.json")]
+    result = CliRunner().invoke(command, words)
+    assert result.exit_code == 2 and "out.json' cannot be written" in result.output
 
 
 @pytest.mark.parametrize(
