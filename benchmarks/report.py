@@ -218,9 +218,9 @@ def choice_section(result: dict[str, Any]) -> list[str]:
     lines = [
         f"## Choice of {result['platform']}'s models",
         "",
-        f"`{result['command']}`. Nested cross-validation over {max(row['programs'] for row in rows.values())} programs of",
-        "training and validation: each fifth of the projects is predicted by models that are chosen without it, by",
-        "cross-validation over the others. *Promised* is the error by which the model that is fitted was chosen.",
+        f"`{result['command']}`. Nested cross-validation: each fifth of the projects of training and validation, with",
+        f"{max(row['programs'] for row in rows.values())} programs, is predicted by models that are chosen without it.",
+        "*Promised* is the error in the cross-validation that chose the model which is fitted.",
         "",
         "| counts | metric | chosen | promised | mean error | regret of 20 | Spearman | chosen for the fifths |",
         "|---|---|---|---|---|---|---|---|",
