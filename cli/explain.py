@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from mlcomp.cli.policy import find_policy
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import Session, feature_names
 from mlcomp.platforms.targets import Target, targets
@@ -74,14 +75,14 @@ def _target(name: str | None) -> Target:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
 @click.option("--target", "target_name", help="riscv32, thumb or x86_64 (the default).")
 @click.option("--objective", type=click.Choice(OBJECTIVES), default="size", show_default=True)
-@click.option("--policy", type=click.Path(path_type=Path), help="Folder of the policy, instead of the shipped one.")
+@click.option("--policy", help="Name, folder or file of a policy, instead of the shipped one for the objective.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
 def explain(
     source: Path,
     flags: tuple[str, ...],
     target_name: str | None,
     objective: str,
-    policy: Path | None,
+    policy: str | None,
     as_json: bool,
 ) -> None:
     """Show the actions that the policy takes for SOURCE (C, C++, .ll or .bc), unmeasured, and the size after each.
@@ -89,7 +90,7 @@ def explain(
     FLAGS after `--` go to clang.
     """
     target = _target(target_name)
-    folder = policy or SHIPPED / f"{target.name}-{objective}"
+    folder = find_policy(policy) if policy else SHIPPED / f"{target.name}-{objective}"
     try:
         ranked = RankedPolicy(folder, feature_names())
         level = ranked.manifest["baseline"].removeprefix("default<").removesuffix(">")

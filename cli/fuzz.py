@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mlcomp.cli.output import json_option, out_option, print_json, print_table, timed_report, write_json
+from mlcomp.cli.policy import find_policy
 from mlcomp.fuzzing.campaign import Campaign, Row, summary
 from mlcomp.fuzzing.execution import PLATFORMS
 from mlcomp.platforms.platform import find_platform
@@ -43,7 +44,7 @@ def fuzz(
     Each is compiled with all sequences and options of the policies, with a share of all actions, and with mlcc.
     Exit code 1 if anything differs from -O0 or fails.
     """
-    chosen = [registry.load(registry.find(name)) for name in policies or registry.names()]
+    chosen = [registry.load(find_policy(name)) for name in policies or registry.names()]
     campaign = Campaign(folder, targets or tuple(PLATFORMS), chosen)
     say = timed_report()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from mlcomp.cli.output import json_option, print_json, print_table
+from mlcomp.driver.diagnostics import UnusableError
+from mlcomp.driver.policy import unpacked
 from mlcomp.policies import registry
 
 TOLERANCE = 1e-4
@@ -16,6 +18,16 @@ TOLERANCE = 1e-4
 @click.group()
 def policy() -> None:
     """List, show and verify policies."""
+
+
+def find_policy(text: str) -> Path:
+    """The folder of a policy, by its path, that of its `.mlpolicy` file, or the name under which it ships."""
+    if not Path(text).is_file():
+        return registry.find(text)
+    try:
+        return Path(unpacked(text))
+    except UnusableError as problem:
+        raise registry.PolicyError(str(problem)) from problem
 
 
 @policy.command("list")
@@ -35,8 +47,8 @@ def list_policies(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """What policy NAME (or a folder) is for, its sequences (s1, s2, …), what it was made from and reached."""
-    found = registry.load(registry.find(name))
+    """What policy NAME (or a folder or file) is for, its sequences (s1, s2, …), what it was made from and reached."""
+    found = registry.load(find_policy(name))
     manifest = found.manifest
     facts = {
         "name": found.name,
@@ -80,7 +92,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> int:
 def _problems(name: str) -> list[str]:
     """All that is wrong with a policy, a line each."""
     try:
-        found = registry.load(registry.find(name))
+        found = registry.load(find_policy(name))
         broken = registry.file_problems(found)
         if broken:
             return broken

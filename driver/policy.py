@@ -31,7 +31,7 @@ def named_policy(text: str) -> str:
     if is_policy(text):
         return text
     if os.path.isfile(text):
-        return _unpacked(text)
+        return unpacked(text)
     folder = os.path.join(SHIPPED, text)
     if "/" not in text and is_policy(folder):
         return folder
@@ -51,8 +51,8 @@ def objective_of(folder: str) -> str:
     return rest.split('"', 2)[1] if found and rest.count('"') > 1 else ""
 
 
-def _unpacked(path: str) -> str:
-    """The folder with the contents of a `.mlpolicy` file, unpacked once for each content."""
+def unpacked(path: str) -> str:
+    """The folder with the contents of a `.mlpolicy` file, unpacked once for each content; raises `UnusableError`."""
     import hashlib
 
     try:

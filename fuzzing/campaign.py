@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Campaign:
-    """What is tried, and where it is recorded."""
+    """What is tried, and where it is recorded: beside the rows of other campaigns, by other policies or targets."""
 
     folder: Path
     targets: Sequence[str]
@@ -49,14 +49,23 @@ class Campaign:
                     report(row)
 
     def rows(self) -> list[Row]:
-        """All that has been recorded; a line that was cut off is left out."""
+        """All that has been recorded of these targets and policies; a line that was cut off is left out."""
         path = self.folder / LOG
         text = path.read_text() if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             path.write_text(whole)
-        rows = [json.loads(line) for line in whole.splitlines()]
+        rows = [row for row in map(json.loads, whole.splitlines()) if self._covers(row)]
         return list({(row["seed"], row["target"]): row for row in rows}.values())
+
+    def _covers(self, row: Row) -> bool:
+        """Whether a row is of a target of this campaign, and all of its policies for that were tried."""
+        known = row.get("policies", {}).items()
+        return row["target"] in self.targets and ("discarded" in row or self._digests(row["target"]).items() <= known)
+
+    def _digests(self, target: str) -> dict[str, str]:
+        """The policies for a target by name, and what tells their contents."""
+        return {p.name: _digest(p) for p in self.policies if fits(p, target)}
 
     def _program(self, seed: int, targets: Sequence[str]) -> list[Row]:
         made = program(seed)
@@ -86,7 +95,7 @@ class Campaign:
             made,
             seed,
             target,
-            policies={p.name: _digest(p) for p in self.policies if fits(p, target)},
+            policies=self._digests(target),
             runs=bench.runs,
             tried=[f"{r.configuration.kind} {r.configuration.level} {r.configuration.name}" for r in results],
             findings=[_finding(r) for r in findings],

@@ -13,6 +13,7 @@ from policy_folder import write_policy
 from mlcomp.cli.main import main
 from mlcomp.passes_features import native_model
 from mlcomp.policies import registry
+from mlcomp.policies.archive import pack
 
 
 class FakeModel:
@@ -60,6 +61,19 @@ def test_show_prints_facts_and_card(shipped: Path, capsys: pytest.CaptureFixture
     facts = json.loads(output(capsys, "show", str(shipped / "thumb-size"), "--json"))
     assert (facts["features"], facts["card"]) == (1, "# A card\n")
     assert facts["actions"] == {"baseline": ["default<Oz>"]}
+
+
+def test_an_archive_is_shown_and_verified_as_its_folder_is(
+    shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    archive = tmp_path / "mine.mlpolicy"
+    pack(shipped / "thumb-size", archive)
+    assert output(capsys, "show", str(archive)) == output(capsys, "show", "thumb-size")
+    assert output(capsys, "verify", str(archive)) == f"{archive}: ok\n"
+    archive.write_bytes(archive.read_bytes()[:-30])
+    assert main(["policy", "show", str(archive)]) == 1
+    assert f"policy '{archive}': is broken or no policy archive" in capsys.readouterr().err
 
 
 def test_show_of_an_unknown_policy_names_those_that_there_are(

@@ -134,3 +134,7 @@ def test_an_interrupted_campaign_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     counts = summary(campaign.rows())
     assert (counts["programs"], counts["configurations"], counts["different"], counts["failed"]) == (3, 9, 0, 0)
     assert all(json.loads(line) for line in log.read_text().splitlines())
+    other = Campaign(tmp_path, ["riscv32"], [registry.load(registry.find("riscv32-loops"))])
+    assert not other.rows()  # that policy has not been tried
+    other.run([1], lambda row: seen.append(row["program"]))
+    assert seen[-1] == "small-1" and len(other.rows()) == 1 and len(campaign.rows()) == 3
