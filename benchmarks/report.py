@@ -397,6 +397,20 @@ def interval_section(result: dict[str, Any]) -> list[str]:
     return table_section("Widths of intervals", text, headings, rows)
 
 
+def probes_section(result: dict[str, Any]) -> list[str]:
+    """What probes change."""
+    errors = ", ".join(f"{name} {error:.1%}" for name, error in result["mean_error"].items())
+    return [
+        "## Probes",
+        "",
+        f"`{result['command']}`: {result['programs']} programs to train and validate on, {result['platform']}. Probes",
+        f"change cycles of -O3 by {result['mean_change']:.1%} on average, at most {result['largest_change']:.1%}; in",
+        f"{result['changed']} programs by 0.4 % or more. For these, {result['builds']} other builds each: mean error of",
+        f"the ratio to -O3 if probes are taken to change -O3 alone, or the build alike, or the middle: {errors}.",
+        "",
+    ]
+
+
 def fuzz_section(result: dict[str, Any]) -> list[str]:
     """How many ways of compiling have been compared with -O0."""
     lines = [
@@ -495,6 +509,7 @@ def main() -> None:
         ("prediction-speed", prediction_section),
         ("crossings", crossing_section),
         ("intervals", interval_section),
+        ("probes", probes_section),
         ("fuzz", fuzz_section),
         ("packages", package_section),
     ):

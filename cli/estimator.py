@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from mlcomp.cli.output import json_option, out_option, print_json, print_table, timed_report, write_json
+from mlcomp.cli.output import json_option, out_option, output_folder, print_json, print_table, timed_report, write_json
 from mlcomp.estimator import store
 from mlcomp.estimator.design import COUNTS, TARGETS, DataError, Design, design
-from mlcomp.estimator.fit import Estimator, Settings, evaluate_choice, evaluate_seen, has_test_programs, save
+from mlcomp.estimator.fit import MANIFEST, Estimator, Settings, evaluate_choice, evaluate_seen, has_test_programs, save
 from mlcomp.estimator.fit import evaluate as evaluate_fitted
 from mlcomp.estimator.fit import fit as fit_all
 from mlcomp.estimator.selection import label
@@ -99,18 +98,6 @@ def designs_of(platform: str, path: Path | None) -> dict[str, Design]:
     return {setting: design(mine, setting, machine_kinds(), feature_names(), crossing_kinds()) for setting in COUNTS}
 
 
-def new_folder(path: Path) -> Path:
-    """`path`, when something can be made there; raises `DataError` if not."""
-    if other := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
-        raise DataError(f"'{other}' is no folder")
-    try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=path.absolute().parent).cleanup()
-    except OSError as problem:
-        raise DataError(f"'{path}' cannot be made: {problem.strerror}") from problem
-    return path
-
-
 def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2%}"
 
@@ -129,7 +116,7 @@ def fit(
     """Choose and fit models on training and validation programs, and say how they do on test programs."""
     report = timed_report()
     try:
-        folder = new_folder(out or ESTIMATORS / platform)
+        folder = output_folder(out or ESTIMATORS / platform, MANIFEST)
         designs = designs_of(platform, path)
         settings = Settings(platform, seconds, seed, jobs)
         fitted = fit_all(designs, settings, report)
@@ -315,6 +302,8 @@ def predict(
     for text in build_texts:
         if not text.split():
             raise click.UsageError("--build names no action")
+        if all(word.startswith("-") for word in text.split()):
+            raise click.UsageError(f"--build '{text}' has options alone; add what optimises, such as default<O3>")
         builds[text] = Build(LEVELS[0], tuple(text.split()))
     try:
         place = find_platform(platform)
@@ -334,14 +323,14 @@ def predict(
     units = {m.name: m.unit for m in place.metrics} | {"flash": "bytes"}
     for row in rows:
         row["unit"] = units[row["metric"]]
-    if as_json:
-        return print_json(rows)
     for row in rows:
-        if run_once and row["build"] == "-O3" and abs(row["ratio"] - 1) > NOTABLE:
+        if run_once and row["build"] == "-O3" and abs(row["probes"] - 1) > NOTABLE:
             click.echo(
-                f"probes, with which builds are described, change {row['metric']} of -O3 by {row['ratio'] - 1:+.1%}",
+                f"probes, with which builds are described, change {row['metric']} of -O3 by {row['probes'] - 1:+.1%}",
                 err=True,
             )
+    if as_json:
+        return print_json(rows)
     headings = ["build", "metric", "against -O3", "90 % interval", *(["value"] if run_once else []), "inputs"]
     cells = [
         (
@@ -362,7 +351,8 @@ def predicted_rows(
 ) -> list[dict[str, Any]]:
     """What each build costs by each metric against the first one.
 
-    With one run of that, the cost too, and against what it costs as clang alone compiles it, without probes.
+    With one run of that, the cost too, and against what it costs as clang alone compiles it, without `probes`: what
+    they change it by is between a build's `low` and `high`, half of it in its `ratio`.
     """
     settings = {"static": program.inputs(list(builds.values()), program.static_counts)}
     anchors: dict[str, float] = {}
@@ -381,14 +371,16 @@ def predicted_rows(
         same = (x == x[0]).all(1)  # as the first build
         predicted, half = np.where(same, 0.0, predicted), np.where(same, 0.0, half)
         cost = program.baseline_costs(False)[metric] if run_once else None
-        # Flash is known without probes.
-        factor = program.baseline_costs(True)[metric] / cost if cost and metric != "flash" else 1.0
-        for name, middle, width, far in zip(builds, predicted, half, outside, strict=True):
+        # Flash is known without probes. They may change a build as they change the first one, or not at all.
+        probes = program.baseline_costs(True)[metric] / cost if cost and metric != "flash" else 1.0
+        effects = np.log(np.where(same, 1.0, probes))
+        columns = (builds, predicted, half, effects, outside)
+        for name, middle, width, effect, far in zip(*columns, strict=True):
             ratios = {
-                "ratio": math.exp(middle) * factor,
-                "low": math.exp(middle - width) * factor,
-                "high": math.exp(middle + width) * factor,
+                "ratio": math.exp(middle + effect / 2),
+                "low": math.exp(middle - width + min(effect, 0.0)),
+                "high": math.exp(middle + width + max(effect, 0.0)),
             }
-            value = {"value": ratios["ratio"] * cost} if cost else {}
+            value = {"value": ratios["ratio"] * cost, "probes": probes} if cost else {}
             rows.append({"build": name, "metric": metric, **ratios, **value, "outside": bool(far)})
     return rows

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlcomp.cli.policy import find_policy
+from mlcomp.driver.policy import is_policy
 from mlcomp.passes_features.native import NativeError
 from mlcomp.passes_features.session import Session, feature_names
 from mlcomp.platforms.targets import Target, targets
@@ -91,6 +92,8 @@ def explain(
     """
     target = _target(target_name)
     folder = find_policy(policy) if policy else SHIPPED / f"{target.name}-{objective}"
+    if not policy and not is_policy(str(folder)):
+        raise click.ClickException(f"no {objective} policy for {target.name} ships")
     try:
         ranked = RankedPolicy(folder, feature_names())
         level = ranked.manifest["baseline"].removeprefix("default<").removesuffix(">")

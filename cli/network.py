@@ -14,6 +14,7 @@ from mlcomp.cli.output import (
     OutputFile,
     json_option,
     out_option,
+    output_folder,
     print_json,
     print_table,
     timed_report,
@@ -136,14 +137,14 @@ def bench(platform: str, minutes: float, store: Path | None, packed: Path | None
 def fit(platform: str, store: Path | None, table: Path | None, model: Path | None, seed: int, as_json: bool) -> None:
     """Learn the mapping and fit layer models to measurements."""
     from mlcomp.estimator.networks.imported import read_csv
+    from mlcomp.estimator.networks.stack import MANIFEST, save
     from mlcomp.estimator.networks.stack import fit as fit_all
-    from mlcomp.estimator.networks.stack import save
     from mlcomp.estimator.networks.store import read
 
+    folder = output_folder(model or RUNS / platform, MANIFEST)
     report = timed_report()
     rows = read_csv(table, platform) if table else read(store or RUNS / f"{platform}-bench")
     fitted = fit_all(platform, rows, seed, report)
-    folder = model or RUNS / platform
     save(fitted, folder)
     lines = [
         {"type": name, "rows": layer.rows, "chosen": layer.chosen, **layer.errors}

@@ -43,6 +43,20 @@ def out_option(command: F) -> F:
     return click.option("--out", type=OutputFile(), help="Also write the figures to this JSON file.")(command)
 
 
+def output_folder(path: Path, mark: str) -> Path:
+    """`path`, when a folder can be made there, or one that has a file `mark` be replaced; raises `ClickException`."""
+    if other := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
+        raise click.ClickException(f"'{other}' is no folder")
+    if path.exists() and any(path.iterdir()) and not (path / mark).is_file():
+        raise click.ClickException(f"'{path}' has other files; it is left as it is")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=path.absolute().parent).cleanup()
+    except OSError as problem:
+        raise click.ClickException(f"'{path}' cannot be made: {problem.strerror}") from problem
+    return path
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write one JSON value to a file."""
     path.write_text(json.dumps(value, indent=1) + "\n")

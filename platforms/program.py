@@ -36,8 +36,8 @@ class Source:
 
 
 def find_compiler(words: Sequence[str]) -> list[str]:
-    """The command of a compiler: the one beside this Python, or on the path; raises `PlatformError`."""
-    beside = Path(sys.executable).with_name(words[0])
+    """The command of a compiler: its file, the one beside this Python, or on the path; raises `PlatformError`."""
+    beside = Path(sys.executable).parent / words[0]
     found = str(beside) if beside.exists() else shutil.which(words[0])
     if not found:
         raise PlatformError(f"there is no compiler '{words[0]}'")

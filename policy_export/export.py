@@ -117,6 +117,8 @@ def export(run: Path, out: Path, name: str | None = None) -> dict[str, Parity]:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as temporary:
         folder = Path(temporary) / name
         folder.mkdir()
+        if not (run / "parity.npz").exists():
+            raise ExportError(f"run '{run}' has no parity.npz, with which engines are compared; mlcomp train writes it")
         inputs = np.load(run / "parity.npz")
         parities: dict[str, Parity] = {}
         recorded: dict[str, Any] = {}

@@ -6,7 +6,8 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlcomp.cli.estimator import PROFILES
+from mlcomp.cli.estimator import PROFILES, predicted_rows
 from mlcomp.cli.estimator import estimator as command
 from mlcomp.estimator import selection, store
 from mlcomp.estimator.design import COUNTS, DataError, Design, design
@@ -458,6 +459,31 @@ def test_without_test_programs_there_is_an_estimator_but_no_figures(rows: list[d
     assert json.loads(out.read_text())["choice"]["static"]["flash"]["programs"] == 5
 
 
+@pytest.mark.parametrize("probed", [1.1, 1.0, 0.9])
+def test_probes_may_change_a_build_as_they_change_the_first_or_not(probed: float) -> None:
+    program = SimpleNamespace(
+        static_counts="",
+        profiled_counts="",
+        columns=("work",),
+        inputs=lambda builds, counts: np.array([[1.0], [1.0], [2.0]]),
+        anchors=lambda counts: {"anchor:cycles": 1.0},
+        baseline_costs=lambda with_probes: {"cycles": 1000.0 * (probed if with_probes else 1)},
+    )
+    known = SimpleNamespace(
+        keys=[("profiled", "cycles")],
+        predict=lambda setting, metric, columns, x: (np.log([1.0, 1.0, 1.2]), np.full(3, 0.05), np.zeros(3, bool)),
+    )
+    builds: Any = dict.fromkeys(("-O3", "same", "other"))
+    first, same, other = predicted_rows(cast(Any, program), cast(Any, known), builds, True)
+    for row in (first, same):
+        assert (row["ratio"], row["low"], row["high"], row["value"]) == (1, 1, 1, 1000)
+    assert first["probes"] == pytest.approx(probed)
+    ends = sorted([1.2, 1.2 * probed])  # changed alike, changed not at all
+    assert other["ratio"] == pytest.approx(np.sqrt(ends[0] * ends[1]))
+    assert (other["low"], other["high"]) == pytest.approx((ends[0] * np.exp(-0.05), ends[1] * np.exp(0.05)))
+    assert other["value"] == pytest.approx(1000 * other["ratio"])
+
+
 def test_figures_that_cannot_be_written_are_not_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     words = ["evaluate", "--platform", "host", "--out", str(tmp_path / "file" / "out.json")]
@@ -539,6 +565,8 @@ def test_a_program_unlike_all_that_was_fitted_is_flagged_and_its_interval_is_wid
         (["fit", "--platform", "ibex-wb"], "no profile store of platform"),
         (["fit", "--platform", "host", "--out", "/proc/x"], "cannot be made"),
         (["fit", "--platform", "host", "--out", f"{__file__}/x"], "is no folder"),
+        (["fit", "--platform", "host", "--out", str(Path(__file__).parent)], "has other files; it is left as it is"),
+        (["predict", "--platform", "host", "--build", "-inline-threshold=1", __file__], "has options alone"),
         (["fit", "--platform", "host", "--seconds", "nan"], "is no number"),
         (["fit", "--platform", "host", "--seconds", "-1"], "not in the range"),
         (["fit", "--platform", "host", "--seed", "-1"], "not in the range"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,14 @@ def test_what_is_no_run_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ExportError, match="is broken"):
         export(tmp_path, tmp_path / "policy")
+
+
+def test_a_run_without_what_engines_are_compared_with_is_one_clear_line(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    (copy / "parity.npz").unlink()
+    with pytest.raises(ExportError, match=r"has no parity\.npz"):
+        export(copy, tmp_path / "policy")
+    assert not (tmp_path / "policy").exists()
 
 
 def test_a_folder_that_is_no_policy_is_not_overwritten(run: Path, tmp_path: Path) -> None:
