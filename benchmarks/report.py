@@ -405,8 +405,8 @@ def probes_section(result: dict[str, Any]) -> list[str]:
         "",
         f"`{result['command']}`: {result['programs']} programs to train and validate on, {result['platform']}. Probes",
         f"change cycles of -O3 by {result['mean_change']:.1%} on average, at most {result['largest_change']:.1%}; in",
-        f"{result['changed']} programs by 0.4 % or more. For these, {result['builds']} other builds each: mean error of",
-        f"the ratio to -O3 if probes are taken to change -O3 alone, or the build alike, or the middle: {errors}.",
+        f"{result['changed']} programs by 0.4 % or more. For these, {result['builds']} other builds each: mean error",
+        f"of the ratio to -O3 if probes are taken to change -O3 alone, or the build alike, or the middle: {errors}.",
         "",
     ]
 
