@@ -31,8 +31,7 @@ class OutputFile(click.Path):
         path = super().convert(value, param, ctx)
         assert isinstance(path, Path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=path.parent).close()
+            _make_parent(path)
         except OSError as problem:
             self.fail(f"'{path}' cannot be written: {problem.strerror}", param, ctx)
         return path
@@ -50,11 +49,17 @@ def output_folder(path: Path, mark: str) -> Path:
     if path.exists() and any(path.iterdir()) and not (path / mark).is_file():
         raise click.ClickException(f"'{path}' has other files; it is left as it is")
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=path.absolute().parent).cleanup()
+        _make_parent(path)
     except OSError as problem:
         raise click.ClickException(f"'{path}' cannot be made: {problem.strerror}") from problem
     return path
+
+
+def _make_parent(path: Path) -> None:
+    """Make the folder of `path`; raises `OSError` if nothing can be written there."""
+    parent = path.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryDirectory(dir=parent).cleanup()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -107,7 +107,5 @@ def chosen_kernels(programs: tuple[str, ...], split: str | None, table: Path | N
         alike = difflib.get_close_matches(unknown[0], [k.name for k in chosen])
         hint = f"; did you mean {', '.join(alike)}?" if alike else "; kernels/kernels.toml names them"
         raise click.UsageError(f"there is no program '{unknown[0]}'{hint}")
-    usable = usable_kernels([k for k in chosen if not programs or k.name in programs])
-    if missing := len(programs or chosen) - len(usable):
-        click.echo(f"{missing} programs are left out: run mlcomp corpus fetch for their packages", err=True)
-    return usable
+    named = [k for k in chosen if not programs or k.name in programs]
+    return usable_kernels(named, lambda text: click.echo(text, err=True))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,9 +121,14 @@ def evaluate(fitted: list[Fitted], designs: dict[str, Design], jobs: int = 1) ->
     if not has_test_programs(designs):
         raise DataError("the profile store has no test programs")
     rows = Parallel(jobs)(delayed(evaluate_metric)(one, designs[one.setting]) for one in fitted)
-    table: dict[str, Any] = {}
-    for one, row in zip(fitted, rows, strict=True):
-        table.setdefault(one.setting, {})[one.metric] = row
+    return _by_setting([(one.setting, one.metric) for one in fitted], rows)
+
+
+def _by_setting(keys: Sequence[tuple[str, str]], rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Rows by their setting and metric."""
+    table: dict[str, dict[str, Any]] = {}
+    for (setting, metric), row in zip(keys, rows, strict=True):
+        table.setdefault(setting, {})[metric] = row
     return table
 
 
@@ -161,16 +166,14 @@ def evaluate_metric(fitted: Fitted, data: Design) -> dict[str, Any]:
 def evaluate_choice(
     designs: dict[str, Design], settings: Settings, report: Report = lambda _: None
 ) -> dict[str, dict[str, Any]]:
-    """Figures of the choice itself, by setting and metric, from training and validation programs: nested
-    cross-validation, in which each fifth of the projects is predicted by a model that is chosen without it.
+    """Figures of the choice itself, by setting and metric, from training and validation programs.
+
+    In nested cross-validation: each fifth of the projects is predicted by a model that is chosen without it.
     """
     evaluate_one = delayed(evaluate_choice_of_metric)
     work = _work(designs)
     rows = Parallel(settings.jobs)(evaluate_one(*one, settings, report) for one in work)
-    table: dict[str, dict[str, Any]] = {}
-    for (_, setting, metric), row in zip(work, rows, strict=True):
-        table.setdefault(setting, {})[metric] = row
-    return table
+    return _by_setting([(setting, metric) for _, setting, metric in work], rows)
 
 
 def evaluate_choice_of_metric(
@@ -185,17 +188,19 @@ def evaluate_choice_of_metric(
 
         return select(known, metric, settings.platform, unseen_programs, settings.seconds, settings.seed, say)[0]
 
+    def described(best: Tried) -> dict[str, Any]:
+        return {"kind": best.candidate.kind, "model": best.candidate.name, "promised_error": best.error}
+
     predicted = np.empty(len(data))
     folds: list[dict[str, Any]] = []
     for train, test in unseen_programs(data, settings.seed):
         known = data.rows(train)
         best = choose(known, f"part {len(folds) + 1} left out")
-        folds.append({"kind": best.candidate.kind, "model": best.candidate.name, "promised_error": best.error})
+        folds.append(described(best))
         model = clone(best.candidate.model).fit(known.x, known.targets[metric])
         predicted[test] = model.predict(data.x[test])
-    best = choose(data, "nothing left out")
     return {
-        "chosen": {"kind": best.candidate.kind, "model": best.candidate.name, "promised_error": best.error},
+        "chosen": described(choose(data, "nothing left out")),
         "folds": folds,
         **summary(predicted, data.targets[metric], data.programs),
     }

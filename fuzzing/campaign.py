@@ -55,13 +55,13 @@ class Campaign:
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             path.write_text(whole)
-        rows = [row for row in map(json.loads, whole.splitlines()) if self._covers(row)]
+        wanted = {target: self._digests(target).items() for target in self.targets}
+        rows = [
+            row
+            for row in map(json.loads, whole.splitlines())
+            if row["target"] in wanted and ("discarded" in row or wanted[row["target"]] <= row["policies"].items())
+        ]
         return list({(row["seed"], row["target"]): row for row in rows}.values())
-
-    def _covers(self, row: Row) -> bool:
-        """Whether a row is of a target of this campaign, and all of its policies for that were tried."""
-        known = row.get("policies", {}).items()
-        return row["target"] in self.targets and ("discarded" in row or self._digests(row["target"]).items() <= known)
 
     def _digests(self, target: str) -> dict[str, str]:
         """The policies for a target by name, and what tells their contents."""

@@ -112,13 +112,13 @@ def export(run: Path, out: Path, name: str | None = None) -> dict[str, Parity]:
     actions = [a for s in (*content["sequences"], *content["option_sets"]) for a in s]
     actions += option_edits + [e["action"] for e in sequence_edits]
     check_actions(settings["target"], actions)
+    if not (run / "parity.npz").exists():
+        raise ExportError(f"run '{run}' has no parity.npz, with which engines are compared; mlcomp train writes it")
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as temporary:
         folder = Path(temporary) / name
         folder.mkdir()
-        if not (run / "parity.npz").exists():
-            raise ExportError(f"run '{run}' has no parity.npz, with which engines are compared; mlcomp train writes it")
         inputs = np.load(run / "parity.npz")
         parities: dict[str, Parity] = {}
         recorded: dict[str, Any] = {}

@@ -102,10 +102,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     find_platform(settings.platform).prepare(report)
     space = action_space(settings.target, settings.objective)
-    wanted = [k for k in kernels() if k.split != "test"]
-    programs = usable_kernels(wanted)
-    if missing := len(wanted) - len(programs):
-        report(f"{missing} programs are left out: run mlcomp corpus fetch for their packages")
+    programs = usable_kernels([k for k in kernels() if k.split != "test"], report)
     pooled = [s for other in pool for s in sequences_of(other)]
     start = point_of(pooled[0]) if pooled else None
     found = search(settings, programs, space, start, run / "search.jsonl", jobs, report) if settings.grown else []

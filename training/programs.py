@@ -498,8 +498,8 @@ def profile_again(
             done(len(found))
 
 
-def usable_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
-    """Those whose packages have been fetched; raises `CorpusError` if there are none."""
+def usable_kernels(kernels: Sequence[Kernel], report: Callable[[str], None] = lambda _: None) -> list[Kernel]:
+    """Those whose packages have been fetched; says how many are not, and raises `CorpusError` if none are."""
     usable, problem = [], CorpusError("there are no programs")
     for kernel in kernels:
         try:
@@ -509,4 +509,6 @@ def usable_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
             problem = missing
     if not usable:
         raise problem
+    if absent := len(kernels) - len(usable):
+        report(f"{absent} programs are left out: run mlcomp corpus fetch for their packages")
     return usable
